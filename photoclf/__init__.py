@@ -1,0 +1,1 @@
+"""Tell photographs from everything else in digitised paper archives."""

@@ -1,0 +1,139 @@
+"""The folders of a workspace, and where an archive is; importing this touches no file."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from photoclf.errors import ArchiveError, PhotoclfError
+
+ARCHIVE_VARIABLE = "PHOTOCLF_ARCHIVE"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds what the project produces from one archive.
+
+    Args:
+        root: The workspace's folder. It holds `data/`, `models/` and `reports/`.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser().resolve())
+
+    @property
+    def data(self) -> Path:
+        """Tables and pixels."""
+        return self.root / "data"
+
+    @property
+    def models(self) -> Path:
+        """One folder a run."""
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        """Rendered reports and figures."""
+        return self.root / "reports"
+
+    @property
+    def manifest(self) -> Path:
+        """`pathname;label` of each labelled file."""
+        return self.data / "manifest.csv"
+
+    @property
+    def audit(self) -> Path:
+        """One row a file of the archive."""
+        return self.data / "audit.csv"
+
+    @property
+    def split(self) -> Path:
+        """The frozen split."""
+        return self.data / "split.csv"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pixels, one folder a content and size."""
+        return self.data / "cache"
+
+    @property
+    def choice(self) -> Path:
+        """The run that comparing chose, and why."""
+        return self.models / "choice.json"
+
+    @property
+    def archive_note(self) -> Path:
+        """The text file that names the archive's folder when nothing else does."""
+        return self.data / "path.txt"
+
+
+def resolve_archive(
+    archive: str | Path | None,
+    workspace: Workspace,
+    environment: Mapping[str, str] | None = None,
+) -> Path:
+    """Find the archive: the parameter, else the environment, else `data/path.txt`.
+
+    Args:
+        archive: The archive's folder; `None` or an empty text when it isn't given.
+        workspace: Its `data/path.txt` is the last resort; a relative path in it is relative to
+            the workspace.
+        environment: Environment variables; `os.environ` by default.
+
+    Returns:
+        The archive's folder, absolute.
+
+    Raises:
+        ArchiveError: If none names an archive, or what is named isn't a folder one may read.
+    """
+    environment = os.environ if environment is None else environment
+    if archive:
+        place, origin = Path(archive), "the parameter `archive`"
+    elif environment.get(ARCHIVE_VARIABLE):
+        place, origin = Path(environment[ARCHIVE_VARIABLE]), f"${ARCHIVE_VARIABLE}"
+    elif workspace.archive_note.is_file():
+        text = workspace.archive_note.read_text(encoding="utf-8-sig").strip()
+        place, origin = workspace.root / text, str(workspace.archive_note)
+    else:
+        raise ArchiveError(
+            "The archive's folder must be known. Received: nothing. Give it as `--archive DIR`"
+            f" (or the parameter `archive`), set ${ARCHIVE_VARIABLE}, or write it into"
+            f" {workspace.archive_note}."
+        )
+    place = Path(os.path.abspath(place.expanduser()))
+    if not place.is_dir():
+        what = "a file" if place.exists() else "nothing there"
+        raise ArchiveError(
+            f"The archive must be a folder. Received: {place} ({what}), from {origin}."
+            " Check the spelling and that the disk is mounted."
+        )
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise ArchiveError(
+            f"The archive must be readable. Received: {place}, which this user may not read."
+            " Ask for read access to the folder."
+        )
+    return place
+
+
+def find_notebook(name: str) -> Path:
+    """Find a notebook that comes with the project.
+
+    Args:
+        name: Its name without `.ipynb`, such as `09_client_report`.
+
+    Returns:
+        Its path: in the checkout's `notebooks/`, or in the installed package.
+
+    Raises:
+        PhotoclfError: If there is no such notebook.
+    """
+    package = Path(__file__).parent
+    for folder in (package.parent / "notebooks", package / "notebooks"):
+        if (folder / f"{name}.ipynb").is_file():
+            return folder / f"{name}.ipynb"
+    raise PhotoclfError(
+        f"A notebook must come with the project. Received: {name!r}, which is neither in the"
+        " checkout's notebooks/ nor in the installed package. Reinstall photoclf."
+    )

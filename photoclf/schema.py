@@ -1,0 +1,252 @@
+"""Every table's column names and dtypes, and how tables are written, read and checked."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from photoclf.errors import TableError, did_you_mean
+from photoclf.files import replacing
+
+LABELS = {0: "other", 1: "photo"}
+SPLITS = ("train", "val", "test")
+DECISIONS = ("photo", "other", "review")
+STATUSES = ("used", "unreadable", "duplicate", "not_an_image", "ignored")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's name and its columns.
+
+    Args:
+        name: What errors call it.
+        columns: Column name → pandas dtype. Nullable integers are `Int64`, times and sizes carry
+            their unit in the name.
+        pathnames: The columns that hold file names, escaped in the file (see `escape_pathname`).
+    """
+
+    name: str
+    columns: dict[str, str]
+    pathnames: tuple[str, ...] = ("pathname",)
+
+
+MANIFEST = Table("manifest", {"pathname": "str", "label": "int64"})
+
+AUDIT = Table(
+    "audit",
+    {
+        "pathname": "str",
+        "status": "str",
+        "reason": "str",
+        "class_folder": "str",
+        "source": "str",
+        "label": "Int64",
+        "bytes": "int64",
+        "mtime_ns": "int64",
+        "sha256": "str",
+        "format": "str",
+        "mode": "str",
+        "width": "Int64",
+        "height": "Int64",
+        "exif_orientation": "Int64",
+        "phash": "str",
+        "brightness": "float64",
+        "contrast": "float64",
+        "sharpness": "float64",
+        "entropy": "float64",
+        "colourfulness": "float64",
+        "duplicate_of": "str",
+        "group": "str",
+        "label_conflict": "bool",
+    },
+    pathnames=("pathname", "class_folder", "source", "duplicate_of", "group"),
+)
+
+SPLIT = Table(
+    "split",
+    {
+        "pathname": "str",
+        "label": "int64",
+        "class_folder": "str",
+        "source": "str",
+        "group": "str",
+        "sha256": "str",
+        "phash": "str",
+        "split": "str",
+    },
+    pathnames=("pathname", "class_folder", "source", "group"),
+)
+
+HISTORY = Table(
+    "history",
+    {
+        "epoch": "int64",
+        "loss": "float64",
+        "accuracy": "float64",
+        "val_loss": "float64",
+        "val_accuracy": "float64",
+        "learning_rate": "float64",
+        "duration_s": "float64",
+    },
+    pathnames=(),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    {
+        "pathname": "str",
+        "score": "float64",
+        "decision": "str",
+        "status": "str",
+        "reason": "str",
+    },
+)
+
+EVALUATION = Table(
+    "evaluation predictions",
+    {
+        "pathname": "str",
+        "split": "str",
+        "label": "int64",
+        "class_folder": "str",
+        "source": "str",
+        "group": "str",
+        "score": "float64",
+        "decision": "str",
+    },
+    pathnames=("pathname", "class_folder", "source", "group"),
+)
+
+EVENTS = Table(
+    "events",
+    {"run": "str", "tag": "str", "step": "int64", "wall_time_s": "float64", "value": "float64"},
+    pathnames=(),
+)
+
+
+def check_table(frame: pd.DataFrame, table: Table, *, origin: str = "") -> pd.DataFrame:
+    """Check that a frame has a table's columns, and cast them to its dtypes.
+
+    Args:
+        frame: The frame to check.
+        table: The table it must be.
+        origin: Where it came from, for the error.
+
+    Returns:
+        A frame with exactly the table's columns, in its order and dtypes.
+
+    Raises:
+        TableError: If a column is missing or unknown, or a value isn't of its dtype.
+
+    Example:
+        >>> import pandas as pd
+        >>> check_table(pd.DataFrame({"pathname": ["a.png"], "label": ["1"]}), MANIFEST).label[0]
+        np.int64(1)
+    """
+    where = f" {origin}" if origin else ""
+    missing = [c for c in table.columns if c not in frame.columns]
+    unknown = [str(c) for c in frame.columns if c not in table.columns]
+    if missing or unknown:
+        hint = "".join(did_you_mean(c, missing) for c in unknown)
+        raise TableError(
+            f"The {table.name}{where} must have the columns {';'.join(table.columns)}."
+            f" Missing: {missing or 'none'}. Unknown: {unknown or 'none'}.{hint}"
+        )
+    columns = {}
+    for name, dtype in table.columns.items():
+        try:
+            columns[name] = _cast(frame[name], dtype)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise TableError(
+                f"The {table.name}{where} must have {dtype} values in the column `{name}`."
+                f" Received: {error}"
+            ) from error
+    return pd.DataFrame(columns, index=range(len(frame)))
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
+    """Write a checked table as `;`-separated UTF-8, atomically.
+
+    Raises:
+        TableError: If the frame isn't that table.
+    """
+    frame = check_table(frame, table, origin=f"for {path.name}")
+    for name in table.pathnames:
+        frame[name] = frame[name].map(escape_pathname)
+    with replacing(Path(path)) as file:
+        wrapper = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        frame.to_csv(wrapper, sep=";", index=False, lineterminator="\n")
+        wrapper.detach()
+
+
+def read_table(path: Path, table: Table) -> pd.DataFrame:
+    """Read and check a `;`-separated UTF-8 table.
+
+    Raises:
+        TableError: If the file is missing, isn't such a table, or a value isn't of its dtype.
+    """
+    frame = check_table(read_raw(path, table.name), table, origin=str(path))
+    for name in table.pathnames:
+        frame[name] = frame[name].map(unescape_pathname)
+    return frame
+
+
+def read_raw(path: Path, name: str) -> pd.DataFrame:
+    """Read a `;`-separated UTF-8 file as text, every value a string, none taken for missing.
+
+    Raises:
+        TableError: If the file is missing, or isn't UTF-8 or `;`-separated.
+    """
+    try:
+        return pd.read_csv(
+            path, sep=";", dtype=str, keep_default_na=False, encoding="utf-8", engine="c"
+        )
+    except FileNotFoundError as error:
+        raise TableError(f"The {name} must exist. Received: {path}, which does not.") from error
+    except (OSError, ValueError) as error:
+        # pandas's parser and decoding errors are ValueErrors, an unreadable file is an OSError.
+        raise TableError(
+            f"The {name} must be `;`-separated UTF-8 text. Received: {path} ({error})"
+        ) from error
+
+
+def escape_pathname(name: str) -> str:
+    """Write a file name as valid UTF-8.
+
+    A byte that isn't UTF-8 is, in Python, a lone surrogate; it becomes the text `\\udcXX`, and a
+    name that already holds the text `\\udc` is escaped too, so that nothing is ambiguous.
+    """
+    if name.isascii() and "\\udc" not in name:
+        return name
+    name = name.replace("\\udc", "\\u005cudc")
+    return _SURROGATE.sub(lambda m: f"\\u{ord(m[0]):04x}", name)
+
+
+def unescape_pathname(text: str) -> str:
+    """Turn back what `escape_pathname` wrote."""
+    if "\\u" not in text:
+        return text
+    text = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
+    return text.replace("\\u005cudc", "\\udc")
+
+
+_SURROGATE = re.compile("[\udc80-\udcff]")
+_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+
+
+def _cast(values: pd.Series, dtype: str) -> pd.Series:
+    if dtype == "str":
+        return values.astype(object).map(lambda v: "" if v is None or v != v else str(v))
+    if dtype == "bool":
+        return values.map(_BOOLEANS.__getitem__).astype(bool)
+    if values.dtype == object or str(values.dtype) in ("str", "string"):
+        values = values.replace("", None) if dtype in ("Int64", "float64") else values
+    numbers = pd.to_numeric(values)
+    if dtype == "int64" and (numbers.isna().any() or (numbers != numbers.round()).any()):
+        raise ValueError("a value that is not a whole number")
+    return numbers.astype(dtype)
+
+
+_BOOLEANS = {True: True, False: False, "True": True, "False": False}
