@@ -154,6 +154,7 @@ def check_table(frame: pd.DataFrame, table: Table, *, origin: str = "") -> pd.Da
             f"The {table.name}{where} must have the columns {';'.join(table.columns)}."
             f" Missing: {missing or 'none'}. Unknown: {unknown or 'none'}.{hint}"
         )
+    frame = frame.reset_index(drop=True)
     columns = {}
     for name, dtype in table.columns.items():
         try:
@@ -163,7 +164,7 @@ def check_table(frame: pd.DataFrame, table: Table, *, origin: str = "") -> pd.Da
                 f"The {table.name}{where} must have {dtype} values in the column `{name}`."
                 f" Received: {error}"
             ) from error
-    return pd.DataFrame(columns, index=range(len(frame)))
+    return pd.DataFrame(columns)
 
 
 def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:

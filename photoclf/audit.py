@@ -1,0 +1,284 @@
+"""One row a file of the archive: readable or why not, hashes, quality, duplicates; the ledger."""
+
+import json
+import os
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from photoclf.decode import DecodeError, decode_with_facts, read_bytes
+from photoclf.duplicates import (
+    MAX_DISTANCE,
+    MIN_CONTRAST,
+    connected_groups,
+    links_of_equal,
+    near_pairs,
+    perceptual_hash,
+)
+from photoclf.errors import TableError
+from photoclf.files import sha256_bytes
+from photoclf.manifest import (
+    GROUPS_FILE,
+    IGNORED_FOLDERS,
+    check_files_exist,
+    class_folder,
+    list_files,
+    source_folder,
+    why_ignored,
+)
+from photoclf.schema import AUDIT, STATUSES, check_table, read_raw
+
+# Hashes and quality are taken from the image at this size: large enough for both, and cheap.
+THUMBNAIL_SIZE = 128
+
+_MEASURED = ("format", "mode", "width", "height", "exif_orientation", "phash")
+_QUALITY = ("brightness", "contrast", "sharpness", "entropy", "colourfulness")
+_PROBLEMS = {  # what listing found → status and reason
+    "special_file": ("not_an_image", "special_file"),
+    "link_to_folder": ("ignored", "link_to_folder"),
+    "folder_no_permission": ("unreadable", "folder_no_permission"),
+    "vanished": ("unreadable", "vanished"),
+}
+
+
+def audit_images(
+    archive: Path,
+    manifest: pd.DataFrame | None = None,
+    *,
+    ignored_folders: Collection[str] = IGNORED_FOLDERS,
+    previous: pd.DataFrame | None = None,
+    journal: Path | None = None,
+    max_distance: int = MAX_DISTANCE,
+    workers: int | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Examine every file of an archive once.
+
+    Args:
+        archive: The archive's folder. Nothing in it is changed.
+        manifest: The labelled files, a `schema.MANIFEST` frame; files that it doesn't name are
+            `ignored`. Without one, every file is examined and none has a label.
+        ignored_folders: Class folders whose files are `ignored`.
+        previous: An earlier audit; files with the same path, size and time of change aren't read
+            again.
+        journal: A file to which finished rows are added, so that a killed audit goes on where it
+            was; removed at the end.
+        max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
+        workers: Threads; one a processor core by default.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        A `schema.AUDIT` frame sorted by pathname, one row a file.
+
+    Raises:
+        TableError: If the manifest names files that are gone.
+    """
+    if manifest is not None:
+        check_files_exist(manifest.pathname, archive, "the manifest")
+    files = list_files(archive)
+    rows = _placed(files, manifest, ignored_folders)
+    known = _known_rows(previous, journal)
+    todo = [i for i, row in enumerate(rows) if row["status"] == "" and not _recall(row, known)]
+    for i, measured in _examined(archive, rows, todo, journal, workers, progress):
+        rows[i] |= measured
+    audit = check_table(pd.DataFrame(rows, columns=list(AUDIT.columns)), AUDIT)
+    audit = _with_duplicates(audit, max_distance, _named_groups(archive))
+    check_ledger(audit, len(files))
+    if journal is not None:
+        journal.unlink(missing_ok=True)
+    return audit
+
+
+def ledger(audit: pd.DataFrame) -> pd.DataFrame:
+    """Count the files by status and reason.
+
+    Returns:
+        A frame `status;reason;files`, the statuses in `schema.STATUSES` order. The files add up
+        to the rows of the audit.
+    """
+    counts = audit.groupby(["status", "reason"], sort=True).size().rename("files").reset_index()
+    order = counts.status.map(STATUSES.index)
+    return counts.iloc[np.lexsort((counts.reason, order))].reset_index(drop=True)
+
+
+def check_ledger(audit: pd.DataFrame, n_files: int) -> None:
+    """Check that each file has one known status.
+
+    Raises:
+        TableError: If files are missing, stand twice, or have another status.
+    """
+    known = audit.status.isin(STATUSES)
+    if not known.all() or len(audit) != n_files or audit.pathname.duplicated().any():
+        raise TableError(
+            f"The ledger must give each of {n_files} files one status of {STATUSES}. Received:"
+            f" {len(audit)} rows, {int((~known).sum())} with another status. Audit again."
+        )
+
+
+def examine_file(path: Path) -> dict[str, Any]:
+    """Read and decode one file once, and measure it.
+
+    Returns:
+        Status, reason, SHA-256, format, mode, sizes, perceptual hash and quality, as the audit's
+        columns name them.
+    """
+    measured: dict[str, Any] = {"status": "used", "reason": ""}
+    try:
+        data = read_bytes(path)
+        measured["sha256"] = sha256_bytes(data)
+        pixels, facts = decode_with_facts(data, THUMBNAIL_SIZE)
+    except DecodeError as error:
+        status = "not_an_image" if error.reason == "not_an_image" else "unreadable"
+        return measured | {"status": status, "reason": error.reason}
+    return measured | vars(facts) | _quality(pixels)
+
+
+def _quality(pixels: np.ndarray) -> dict[str, Any]:
+    rgb = pixels.astype(np.float64)
+    grey = rgb @ (0.299, 0.587, 0.114)
+    inner = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
+    shares = np.bincount(grey.astype(np.uint8).ravel(), minlength=256) / grey.size
+    shares = shares[shares > 0]
+    red_green, yellow_blue = rgb[..., 0] - rgb[..., 1], rgb[..., :2].mean(axis=-1) - rgb[..., 2]
+    small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize((32, 32), Image.Resampling.BOX))
+    contrast = float(grey.std())
+    return {
+        "phash": f"{perceptual_hash(small):016x}" if contrast >= MIN_CONTRAST else "",
+        "brightness": float(grey.mean()),
+        "contrast": contrast,
+        "sharpness": float(laplacian.std()),
+        "entropy": float(-(shares * np.log2(shares)).sum()),
+        # Hasler and Süsstrunk, "Measuring colourfulness in natural images", 2003.
+        "colourfulness": float(
+            np.hypot(red_green.std(), yellow_blue.std())
+            + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean())
+        ),
+    }
+
+
+def _placed(
+    files: pd.DataFrame, manifest: pd.DataFrame | None, ignored_folders: Collection[str]
+) -> list[dict[str, Any]]:
+    labels = None if manifest is None else dict(zip(manifest.pathname, manifest.label, strict=True))
+    rows = []
+    for name, size, mtime, problem in files.itertuples(index=False):
+        status, reason = _PROBLEMS.get(problem, ("", ""))
+        if not status:
+            status, reason = _status_by_name(name, labels, ignored_folders)
+        rows.append(
+            dict.fromkeys(AUDIT.columns, "")
+            | dict.fromkeys(_QUALITY, np.nan)
+            | {"pathname": name, "status": status, "reason": reason}
+            | {"class_folder": class_folder(name), "source": source_folder(name)}
+            | {"label": labels.get(name) if labels else None, "bytes": size, "mtime_ns": mtime}
+            | {"label_conflict": False}
+        )
+    return rows
+
+
+def _status_by_name(
+    name: str, labels: dict[str, int] | None, ignored_folders: Collection[str]
+) -> tuple[str, str]:
+    if labels is not None and name in labels:
+        return "", ""
+    ignored = why_ignored(name, ignored_folders)
+    if labels is None:  # without labels the folders mean nothing: only system files are left out
+        ignored = "" if ignored == "no_class_folder" else ignored
+        return ("ignored", ignored) if ignored else ("", "")
+    return "ignored", ignored or "not_in_manifest"
+
+
+def _known_rows(previous: pd.DataFrame | None, journal: Path | None) -> dict[tuple, dict]:
+    known = {}
+    if previous is not None:
+        columns = ["status", "reason", "sha256", *_MEASURED, *_QUALITY]
+        done = previous[previous.sha256 != ""]
+        # A duplicate was readable; whether it is a duplicate is decided anew each time.
+        done = done.assign(
+            status=done.status.replace("duplicate", "used"),
+            reason=done.reason.where(done.status != "duplicate", ""),
+        )
+        keys = zip(done.pathname, done.bytes, done.mtime_ns, strict=True)
+        known = dict(zip(keys, done[columns].to_dict("records"), strict=True))
+    if journal is not None and journal.is_file():
+        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                key, measured = json.loads(line)
+            except ValueError:  # the line that was being written when the audit was killed
+                continue
+            known[tuple(key)] = measured
+    return known
+
+
+def _recall(row: dict[str, Any], known: dict[tuple, dict]) -> bool:
+    measured = known.get((row["pathname"], row["bytes"], row["mtime_ns"]))
+    row |= measured or {}
+    return measured is not None
+
+
+def _examined(
+    archive: Path,
+    rows: list[dict[str, Any]],
+    todo: list[int],
+    journal: Path | None,
+    workers: int | None,
+    progress: bool,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    if journal is not None:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+    paths = [archive / rows[i]["pathname"] for i in todo]
+    with (
+        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        open(journal or os.devnull, "a", encoding="utf-8") as notes,
+    ):
+        results = tqdm(
+            pool.map(examine_file, paths),
+            total=len(todo),
+            desc="audit",
+            unit="file",
+            disable=not progress,
+        )
+        for i, measured in zip(todo, results, strict=True):
+            key = [rows[i]["pathname"], rows[i]["bytes"], rows[i]["mtime_ns"]]
+            notes.write(json.dumps([key, measured]) + "\n")
+            yield i, measured
+
+
+def _named_groups(archive: Path) -> dict[str, str]:
+    path = archive / GROUPS_FILE
+    if not path.is_file():
+        return {}
+    groups = read_raw(path, "groups file")
+    if not {"pathname", "group"} <= set(groups.columns):
+        raise TableError(
+            f"A groups file must have the columns pathname;group. Received: {path} with"
+            f" {list(groups.columns)}. Correct or rename it."
+        )
+    return dict(zip(groups.pathname, groups.group, strict=True))
+
+
+def _with_duplicates(
+    audit: pd.DataFrame, max_distance: int, named_groups: dict[str, str]
+) -> pd.DataFrame:
+    used = audit[audit.status == "used"]
+    first = used.groupby("sha256", sort=False).pathname.transform("first")
+    copies = used.index[first != used.pathname]
+    audit.loc[copies, ["status", "reason"]] = ["duplicate", "same_bytes"]
+    audit.loc[copies, "duplicate_of"] = first[copies]
+    conflict = used.groupby("sha256", sort=False).label.transform("nunique") > 1
+    audit.loc[used.index, "label_conflict"] = conflict
+    hashed = np.flatnonzero(used.phash != "")
+    pairs = near_pairs([int(used.phash.iloc[i], 16) for i in hashed], max_distance)
+    links = [(hashed[a], hashed[b]) for a, b in pairs]
+    links += links_of_equal(list(used.sha256))
+    links += links_of_equal([named_groups.get(name, "") for name in used.pathname])
+    roots = connected_groups(len(used), links)
+    audit.loc[used.index, "group"] = used.pathname.to_numpy()[roots]
+    return audit

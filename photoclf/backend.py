@@ -1,0 +1,99 @@
+"""TensorFlow and Keras, imported quietly and set up in one place.
+
+Every module that needs them takes them from here: `from photoclf.backend import keras, tf`.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from photoclf.errors import RunError
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what native code writes to the error stream; Python's exceptions still pass."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Some lines are written before the level above is read, hence the closed stream.
+with quiet_stderr():
+    import keras
+    import tensorflow as tf
+
+__all__ = ["available_threads", "configure", "keras", "quiet_stderr", "tf"]
+
+
+def available_threads() -> int:
+    """Return the number of processor threads this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def configure(
+    *, seed: int, threads: int | None = None, gpu_memory_limit_mib: int | None = None
+) -> int:
+    """Set seeds, deterministic operations, processor threads and the GPU memory limit.
+
+    TensorFlow takes the number of threads and the memory limit only before its first operation.
+    A second call in one process, as in a notebook that trains twice, may therefore change the
+    seed, not the others.
+
+    Args:
+        seed: Seed of Python's, NumPy's and TensorFlow's generators.
+        threads: Processor threads; all that the process may use when `None`.
+        gpu_memory_limit_mib: Limit for each GPU in MiB; no effect without a GPU.
+
+    Returns:
+        The number of threads in use.
+
+    Raises:
+        RunError: If TensorFlow has started with another number of threads or without that limit.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    _limit_gpu_memory(gpu_memory_limit_mib)
+    return _set_threads(threads or available_threads())
+
+
+def _set_threads(threads: int) -> int:
+    current = tf.config.threading.get_intra_op_parallelism_threads() or available_threads()
+    if current == threads:
+        return threads
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        # Going on would give other weights than the config promises.
+        raise RunError(
+            f"`threads` must be what TensorFlow started with in this process ({current})."
+            f" Received: {threads}. Restart the kernel, or leave `threads` as it was."
+        ) from error
+    return threads
+
+
+def _limit_gpu_memory(limit_mib: int | None) -> None:
+    if limit_mib is None:
+        return
+    limit = [tf.config.LogicalDeviceConfiguration(memory_limit=limit_mib)]
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.set_logical_device_configuration(gpu, limit)
+        except RuntimeError as error:
+            raise RunError(
+                "`gpu_memory_limit_mib` must be set before TensorFlow uses the GPU."
+                f" Received: {limit_mib} after it did. Restart the kernel."
+            ) from error

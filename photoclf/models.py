@@ -1,0 +1,215 @@
+"""The registry of networks: a name in the config becomes a compiled Keras model."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from photoclf.backend import keras
+from photoclf.config import RunConfig
+from photoclf.errors import ConfigError, did_you_mean
+
+Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int]], keras.KerasTensor]
+
+BUILDERS: dict[str, Builder] = {}
+TWO_WAY = "two_way"
+
+
+def register(name: str) -> Callable[[Builder], Builder]:
+    """Register a builder of networks under a name.
+
+    A builder gets a resolved config, pixels as float32 (batch, S, S, 3) in [0, 255] and an endless
+    supply of seeds, one for each layer that draws numbers. It returns P(photo), (batch, 1). Every
+    layer is named, so that a second model in one process isn't `conv2d_7` where the first was
+    `conv2d`. The model's defaults stand in `config.MODEL_DEFAULTS`.
+
+    Args:
+        name: What `RunConfig.model` calls it.
+
+    Returns:
+        A decorator that leaves the builder as it is.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+
+    def add(builder: Builder) -> Builder:
+        if name in BUILDERS:
+            raise ValueError(f"A model's name must be new. Received: {name!r}. Choose another.")
+        BUILDERS[name] = builder
+        return builder
+
+    return add
+
+
+def build_model(config: RunConfig) -> keras.Model:
+    """Build the model that a config names, compiled, with weights that depend on its seed alone.
+
+    Args:
+        config: `model`, `image_size`, `filters`, `dense_units`, `dropout`, `learning_rate` and
+            `seed` are used.
+
+    Returns:
+        A model from RGB pixels in [0, 255], uint8 or float32 (batch, S, S, 3), to P(photo),
+        float32 (batch, 1).
+
+    Raises:
+        ConfigError: If the model is unknown, or the image too small for its layers.
+
+    Example:
+        >>> build_model(RunConfig(model="reference_cnn")).count_params()
+        78705410
+    """
+    config = config.resolved()
+    if config.model not in BUILDERS:
+        raise ConfigError(
+            f"`model` must be one of {tuple(BUILDERS)}. Received: {config.model!r}."
+            f"{did_you_mean(config.model, BUILDERS)}"
+        )
+    pixels = keras.Input((config.image_size, config.image_size, 3), name="pixels")
+    try:
+        score = BUILDERS[config.model](config, pixels, _seeds(config.seed))
+    except ValueError as error:
+        raise ConfigError(
+            f"`image_size` must leave something after {len(config.filters)} halvings."
+            f" Received: {config.image_size} px for filters={config.filters}. Enlarge the image"
+            f" or take fewer filters. ({error})"
+        ) from error
+    model = keras.Model(pixels, score, name=config.model)
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def training_view(model: keras.Model) -> keras.Model:
+    """Return the model to fit: it shares every weight with `model` and ends where its loss starts.
+
+    A network that ends in one sigmoid is fitted as it is. One that ends in a two-way softmax is
+    fitted on both outputs with sparse categorical cross-entropy. On paper, that is the binary
+    cross-entropy of P(photo). In float32 it isn't: Keras takes the former from the logits, whose
+    gradient never vanishes, but must clip a P(photo) that was cut out of the softmax, and the
+    huge logits of Adam's first steps would then stop learning for good.
+
+    Args:
+        model: A compiled model from `build_model`.
+
+    Returns:
+        A compiled model; `model` itself when there is nothing to cut off.
+    """
+    heads = [layer for layer in model.layers if layer.name == TWO_WAY]
+    if not heads:
+        return model
+    view = keras.Model(model.inputs, heads[0].output, name=f"{model.name}_{TWO_WAY}")
+    view.compile(
+        optimizer=keras.optimizers.Adam.from_config(model.optimizer.get_config()),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return view
+
+
+@register("reference_cnn")
+def reference_cnn(
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+) -> keras.KerasTensor:
+    """Two valid convolutions, then dense layers that hold nearly all of the 78.7 M parameters."""
+    layers = keras.layers
+    x = layers.Rescaling(1 / 255, name="rescale")(pixels)
+    for i, filters in enumerate(config.filters):
+        kernel = 5 if i == 0 else 3
+        x = layers.Conv2D(
+            filters,
+            kernel,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            name=f"conv_{i + 1}",
+        )(x)
+        x = layers.MaxPooling2D(2, name=f"pool_{i + 1}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for i, units in enumerate(config.dense_units):
+        x = layers.Dropout(config.dropout, seed=next(seeds), name=f"dropout_{i + 1}")(x)
+        x = layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            name=f"dense_{i + 1}",
+        )(x)
+    both = layers.Dense(
+        2,
+        activation="softmax",
+        kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+        name=TWO_WAY,
+    )(x)
+    return both[:, 1:]
+
+
+@register("compact_cnn")
+def compact_cnn(
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+) -> keras.KerasTensor:
+    """A small residual network with batch norm and global pooling: few parameters, fast steps.
+
+    The stem halves the image at once and each later stage halves it again. Full convolutions,
+    since oneDNN runs them several times faster than depthwise ones of the same cost.
+    """
+    layers = keras.layers
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
+    x = _convolve(x, config.filters[0], 5, 2, seeds, "stem")
+    x = layers.ReLU(name="stem_relu")(x)
+    for i, filters in enumerate(config.filters[1:]):
+        x = _residual_stage(x, filters, seeds, f"stage_{i + 1}")
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    for i, units in enumerate(config.dense_units):
+        x = layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            name=f"dense_{i + 1}",
+        )(x)
+    x = layers.Dropout(config.dropout, seed=next(seeds), name="dropout")(x)
+    return layers.Dense(
+        1,
+        activation="sigmoid",
+        kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+        name="photo",
+    )(x)
+
+
+def _residual_stage(
+    x: keras.KerasTensor, filters: int, seeds: Iterator[int], name: str
+) -> keras.KerasTensor:
+    layers = keras.layers
+    # The shortcut averages before it projects: a strided 1x1 would throw three pixels in four away.
+    shortcut = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(x)
+    shortcut = _convolve(shortcut, filters, 1, 1, seeds, f"{name}_shortcut")
+    x = _convolve(x, filters, 3, 2, seeds, f"{name}_a")
+    x = layers.ReLU(name=f"{name}_a_relu")(x)
+    x = _convolve(x, filters, 3, 1, seeds, f"{name}_b")
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _convolve(
+    x: keras.KerasTensor, filters: int, kernel: int, stride: int, seeds: Iterator[int], name: str
+) -> keras.KerasTensor:
+    layers = keras.layers
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.HeNormal(next(seeds)),
+        name=name,
+    )(x)
+    # Keras's momentum of 0.99 takes some 500 steps to forget its start: longer than the first
+    # epochs of a small archive, whose val_loss would say nothing.
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+
+
+def _seeds(seed: int) -> Iterator[int]:
+    generator = np.random.default_rng(seed)
+    while True:
+        yield int(generator.integers(2**31))

@@ -1,0 +1,427 @@
+"""Runs: one folder each, read without TensorFlow, compared at their best epoch, one chosen."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photoclf.config import RunConfig
+from photoclf.errors import ConfigError, RunError, did_you_mean
+from photoclf.events import read_scalars
+from photoclf.files import read_json, sha256_file, write_json, write_text
+from photoclf.schema import EVENTS, HISTORY, check_table, read_table
+
+# Keras's folder of event files → what its tags are called in a history.
+LOG_FOLDERS = {"train": "", "validation": "val_"}
+# What a run must hold before it may be called done, and what `done` vouches for.
+PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
+MODELS = ("best.keras", "model.tflite")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. Every property reads its file when asked, so a growing run can be watched.
+
+    Args:
+        folder: `models/<run_id>/`.
+    """
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """`YYYYMMDD-HHMMSS_<model>_<hash8>`, the folder's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's choices, with the model's own defaults filled in."""
+        return RunConfig.from_json(
+            self._need("config.json").read_text(encoding="utf-8")
+        )
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What `collect_provenance` found when the run started."""
+        return self._json("provenance.json")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch (schema.HISTORY), `epoch` counted from 0."""
+        return read_table(self._need("history.csv"), HISTORY)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What training needs to go on; empty before the first epoch ends."""
+        return (
+            self._json("state.json") if (self.folder / "state.json").is_file() else {}
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its end: `done` is written last."""
+        return (self.folder / "done").is_file()
+
+    @property
+    def best_epoch(self) -> pd.Series:
+        """The history's row with the lowest `val_loss`, the earliest when several are equal."""
+        history = self.history
+        if history["val_loss"].isna().all():
+            raise RunError(
+                f"A run must have an epoch whose val_loss is a number. Received: {self.run_id} with"
+                f" {len(history)} epochs and none. Lower the learning rate, or train it again."
+            )
+        return history.iloc[int(history["val_loss"].argmin())]
+
+    @property
+    def best_model(self) -> Path:
+        """The Keras model of the best epoch."""
+        return self.folder / "best.keras"
+
+    @property
+    def exported_model(self) -> Path:
+        """The same model for predicting without TensorFlow."""
+        return self.folder / "model.tflite"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard's folder."""
+        return self.folder / "logs"
+
+    @property
+    def eval_folder(self) -> Path:
+        """Where evaluation writes its numbers."""
+        return self.folder / "eval"
+
+    def _need(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise RunError(
+                f"The run {self.run_id} must hold {name}. Received: {_what_is_in(self.folder)}."
+                " Restore the file, or delete the folder and train again."
+            )
+        return path
+
+    def _json(self, name: str) -> Any:
+        path = self._need(name)
+        try:
+            return read_json(path)
+        except ValueError as error:
+            raise RunError(
+                f"{name} of the run {self.run_id} must be JSON. Received: {error}."
+            ) from error
+
+
+def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> Run:
+    """Make a run's folder and write what explains it, before anything can go wrong.
+
+    Args:
+        models: The workspace's `models/`; made if missing.
+        config: The run's choices; written with the model's defaults filled in, so that the run
+            stays what it was when a default changes.
+        provenance: From `collect_provenance`.
+
+    Returns:
+        The new run. Its name ends in `-2`, `-3`… when the same second made the same choices.
+    """
+    name = f"{datetime.now():%Y%m%d-%H%M%S}_{config.model}_{config.hash8}"
+    models.mkdir(parents=True, exist_ok=True)
+    for folder in itertools.chain(
+        [models / name], (models / f"{name}-{i}" for i in itertools.count(2))
+    ):
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:  # by another process, maybe: only making it tells
+            continue
+    write_text(folder / "config.json", config.resolved().to_json())
+    write_json(folder / "provenance.json", provenance)
+    return Run(folder)
+
+
+def finish_run(run: Run) -> None:
+    """Write `done`, with the hashes of the run's models.
+
+    Raises:
+        RunError: If a file that a finished run must hold is missing.
+    """
+    for name in PARTS:
+        run._need(name)
+    hashes = {name: sha256_file(run._need(name)) for name in MODELS}
+    write_json(run.folder / "done", {"finished_at": _now(), "sha256": hashes})
+
+
+def verify_run(run: Run) -> None:
+    """Check that a run is finished and its models are those that it finished with.
+
+    Raises:
+        RunError: If it isn't finished, or a model is missing or changed since.
+    """
+    if not run.done:
+        raise RunError(
+            f"The run must be finished. Received: {run.run_id}, which has no `done`."
+            " Train it to its end with the same parameters, which resumes it."
+        )
+    for name, expected in run._json("done")["sha256"].items():
+        received = sha256_file(run._need(name))
+        if received != expected:
+            raise RunError(
+                f"{name} of the run {run.run_id} must be the file that the run finished with."
+                f"\n- {expected}\n+ {received}\nRestore it, or train again."
+            )
+
+
+def list_runs(models: Path) -> list[Run]:
+    """List runs, oldest first, finished or not; folders without a `config.json` are no runs."""
+    runs = [Run(path.parent) for path in Path(models).glob("*/config.json")]
+    return sorted((r for r in runs if not r.run_id.startswith(".")), key=_age)
+
+
+def load_run(models: Path, run_id: str) -> Run:
+    """Find a run by its name.
+
+    Raises:
+        RunError: If there is no such run, or its folder lacks `config.json`.
+    """
+    names = [run.run_id for run in list_runs(models)]
+    run = Run(Path(models) / run_id)
+    if run_id not in names:
+        if run_id and Path(run_id).name == run_id and run.folder.is_dir():
+            run._need("config.json")
+        known = f"{len(names)} runs in {models}" if names else f"no run in {models}"
+        raise RunError(
+            f"The run must be one of those in the models' folder. Received: {run_id!r}, with"
+            f" {known}.{did_you_mean(run_id, names)}"
+        )
+    return run
+
+
+def find_run(models: Path, config: RunConfig, split_hash: str) -> Run | None:
+    """Find the run that made the same choices on the same split.
+
+    Args:
+        models: The workspace's `models/`.
+        config: Compared with defaults filled in.
+        split_hash: Of the split to train on.
+
+    Returns:
+        The newest such run, a finished one before an unfinished one; `None` if there is none.
+    """
+    same = [
+        run for run in list_runs(models) if _is_of(run, config.resolved(), split_hash)
+    ]
+    return max(same, key=lambda run: (run.done, _age(run)), default=None)
+
+
+def read_events(runs: Sequence[Run]) -> pd.DataFrame:
+    """Read the runs' TensorBoard scalars as one tidy frame.
+
+    Tags are named as in a history: `epoch_loss` of `logs/train` is `loss`, of `logs/validation`
+    `val_loss`. Other tags, such as `evaluation_loss_vs_iterations`, count batches instead of
+    epochs and are left out. When a resumed run wrote a step twice, the last written counts.
+
+    Returns:
+        A frame schema.EVENTS, ordered by run (as given), tag and step.
+    """
+    places = [
+        (position, prefix, path)
+        for position, run in enumerate(runs)
+        for folder, prefix in LOG_FOLDERS.items()
+        for path in sorted((run.logs / folder).glob("events.out.tfevents.*"))
+    ]
+    frame = read_scalars([path for _, _, path in places], prefix="epoch_")
+    names = [run.run_id for run in runs]
+    position = np.array([p for p, _, _ in places], np.int64)[frame["file"]]
+    prefix = np.array([p for _, p, _ in places], object)[frame["file"]]
+    frame = frame.assign(
+        position=position,
+        run=[names[p] for p in position],
+        tag=prefix + frame["tag"].str.removeprefix("epoch_").astype(object),
+    )
+    frame = frame.sort_values("wall_time_s", kind="stable")
+    frame = frame.drop_duplicates(["position", "tag", "step"], keep="last")
+    frame = frame.sort_values(["position", "tag", "step"])
+    return check_table(frame[list(EVENTS.columns)].reset_index(drop=True), EVENTS)
+
+
+def smooth(values: Sequence[float] | np.ndarray, weight: float = 0.6) -> np.ndarray:
+    """Smooth values as TensorBoard's slider does: an exponential average, debiased.
+
+    Args:
+        values: In the order of steps; those that aren't finite stay as they are.
+        weight: The slider's position, from 0 (values as they are) to below 1.
+
+    Returns:
+        float64 array of the same length; a constant series is left untouched.
+
+    Source: `classicSmoothing` of TensorBoard's line chart.
+
+    Example:
+        >>> float(smooth([1.0, 2.0])[1])
+        1.625
+    """
+    values = np.array(values, np.float64)
+    if not 0 <= weight < 1:
+        raise ConfigError(f"`weight` must be from 0 to below 1. Received: {weight!r}.")
+    if values.size and (values == values[0]).all():
+        return values
+    last, count = 0.0, 0
+    for i, value in enumerate(values):
+        if np.isfinite(value):
+            last, count = last * weight + (1 - weight) * value, count + 1
+            values[i] = last / (1 - weight**count)
+    return values
+
+
+def comparison_table(runs: Sequence[Run], metric: str) -> pd.DataFrame:
+    """Compare finished runs as TensorBoard's table does, each at its best epoch.
+
+    Args:
+        runs: Trained on one split; unfinished ones are left out.
+        metric: A tag of `read_events`, such as `val_loss` or `val_accuracy`. The best epoch is
+            that of the lowest `val_loss`, whatever the metric.
+
+    Returns:
+        One row a run, with the columns `run`, `smoothed` (weight 0.6), `value`, `step` (epoch
+        from 0), `time` (UTC) and `relative_s` (seconds since the metric's first step).
+
+    Raises:
+        RunError: If the splits differ, or a run has no such event at its best epoch.
+    """
+    runs = _comparable(runs)
+    events = read_events(runs)
+    events = events[events["tag"] == metric]
+    rows = [
+        _comparison_row(run, events[events["run"] == run.run_id], metric)
+        for run in runs
+    ]
+    return pd.DataFrame(rows).astype({"step": "int64"})
+
+
+def choose_run(runs: Sequence[Run]) -> Run:
+    """Choose the finished run with the lowest `val_loss`, the oldest when several are equal.
+
+    Raises:
+        RunError: If none is finished, or their splits differ.
+    """
+    return min(
+        _comparable(runs), key=lambda run: (run.best_epoch["val_loss"], _age(run))
+    )
+
+
+def write_choice(path: Path, run: Run, runs: Sequence[Run]) -> None:
+    """Write which run was chosen, and among which.
+
+    Args:
+        path: The workspace's `choice`.
+        run: The chosen run.
+        runs: All that it was compared with.
+    """
+    best = run.best_epoch
+    choice = {
+        "run_id": run.run_id,
+        "chosen_at": _now(),
+        "criterion": "lowest val_loss",
+        "val_loss": float(best["val_loss"]),
+        "epoch": int(best["epoch"]),
+        "split_hash": run.provenance.get("split_hash"),
+        "compared": sorted(r.run_id for r in runs),
+    }
+    write_json(Path(path), choice)
+
+
+def read_choice(path: Path, models: Path) -> Run:
+    """Find the run that `write_choice` wrote.
+
+    Raises:
+        RunError: If no run was chosen yet, or the chosen one is gone.
+    """
+    try:
+        run_id = read_json(Path(path))["run_id"]
+    except FileNotFoundError as error:
+        raise RunError(
+            f"A run must have been chosen. Received: no {path}. Compare the runs first, or name one."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} must be JSON with the chosen `run_id`. Received: {error!r}. Compare the runs again."
+        ) from error
+    return load_run(models, run_id)
+
+
+def _comparable(runs: Sequence[Run]) -> list[Run]:
+    done = [run for run in runs if run.done]
+    if not done:
+        raise RunError(
+            f"At least one run must be finished. Received: {len(runs)} runs, none of them finished."
+            " Train one to its end."
+        )
+    by_split: dict[str, list[str]] = {}
+    for run in done:
+        by_split.setdefault(str(run.provenance.get("split_hash")), []).append(
+            run.run_id
+        )
+    if len(by_split) > 1:
+        sides = [f"{split} {', '.join(names)}" for split, names in by_split.items()]
+        raise RunError(
+            "Runs can only be compared when they were trained on the same split. Received:\n"
+            f"- {sides[0]}\n" + "\n".join(f"+ {side}" for side in sides[1:]) + "\n"
+            "Compare those of one split, or train the others again."
+        )
+    return done
+
+
+def _comparison_row(run: Run, series: pd.DataFrame, metric: str) -> dict[str, Any]:
+    best = int(run.best_epoch["epoch"])
+    here = (series["step"] == best).to_numpy()
+    if not here.any():
+        raise RunError(
+            f"The run {run.run_id} must have an event of `{metric}` at its best epoch, {best}."
+            f" Received: steps {series['step'].tolist()} in {run.logs}. Restore its logs, or leave"
+            " the run out."
+        )
+    row = series[here].iloc[0]
+    return {
+        "run": run.run_id,
+        "smoothed": float(smooth(series["value"].to_numpy())[here][0]),
+        "value": row["value"],
+        "step": row["step"],
+        "time": pd.Timestamp(row["wall_time_s"], unit="s", tz="UTC").floor("s"),
+        "relative_s": row["wall_time_s"] - series["wall_time_s"].iloc[0],
+    }
+
+
+def _is_of(run: Run, resolved: RunConfig, split_hash: str) -> bool:
+    try:
+        if run.config.resolved() != resolved:
+            return False
+        return run.provenance.get("split_hash") == split_hash
+    except (RunError, ConfigError, ValueError):
+        # A half-deleted run, or one of a version with other parameters, is not the one sought;
+        # it must not stop the search either.
+        return False
+
+
+def _age(run: Run) -> tuple[str, int]:
+    numbered = _NUMBERED.fullmatch(run.run_id)
+    return (numbered[1], int(numbered[2])) if numbered else (run.run_id, 1)
+
+
+_NUMBERED = re.compile(r"(.+_[0-9a-f]{8})-(\d+)")
+
+
+def _what_is_in(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(p.name for p in folder.iterdir())
+    return f"a folder with {', '.join(names)}" if names else "an empty folder"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
