@@ -140,7 +140,8 @@ def decode_with_facts(
         DecodeError: If the bytes can't be decoded.
     """
     if fit not in FITS:
-        raise ValueError(f"`fit` must be one of {FITS}. Received: {fit!r}.{did_you_mean(fit, FITS)}")
+        hint = did_you_mean(fit, FITS)
+        raise ValueError(f"`fit` must be one of {FITS}. Received: {fit!r}.{hint}")
     if not data:
         raise DecodeError("empty_file", "0 bytes")
     try:

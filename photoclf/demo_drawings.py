@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +19,23 @@ _INKS = ["#111111", "#111111", "#1d2f6f", "#3a2a1c"]
 _PAPERS = ["#ffffff", "#fdfcf7", "#f6f0df", "#efe6cf", "#eef1f4"]
 _BLUEPRINT = ("#e8f0ff", "#1f3f77")
 
-_WHO = """le service des archives|la mairie de Villefranche|notre agence de Lyon|la direction des achats
-le cabinet du préfet|la société Morel et fils|l'atelier de reliure|le conseil municipal|l'intendance
-la chambre de commerce|le greffe du tribunal|Mme Lefèvre|M. Garnier|la bibliothèque du port"""
-_DID = """a transmis|a reçu|a classé|a fait numériser|vient de vérifier|devra restituer|a égaré|examine
-souhaite acquérir|a consigné|conserve depuis 1954|a inventorié|refuse de céder|a commandé|prépare"""
-_WHAT = """le registre des délibérations|douze cartons de plans|la correspondance commerciale|un lot
-d'affiches|les relevés de compte|l'inventaire du mobilier|la série complète des factures|trois albums
-reliés|le bordereau d'expédition|deux caisses de dossiers|le procès-verbal de séance|les états de solde"""
-_HOW = """avant la fin du trimestre|sans réserve particulière|à la demande du notaire|dans l'état constaté
-contre remise d'un reçu|pour la somme de 340 francs|selon l'accord du 12 mars|en présence d'un témoin
-malgré l'humidité du dépôt|par courrier recommandé|au tarif en vigueur|dès l'ouverture des bureaux"""
-_THEN = (
-    "En outre,|Toutefois,|De ce fait,|Par ailleurs,|Enfin,|À cette date,|Pour mémoire,|Désormais,"
-)
-_TITLES = """Procès-verbal de séance|Rapport d'activité|Note de service|Inventaire du fonds|État des lieux
-Compte rendu de visite|Règlement intérieur|Mémoire des travaux|Avis aux usagers|Registre des entrées"""
-_PARTS = """Pompe|Vanne|Réservoir|Chaudière|Moteur|Contrôle|Tri du courrier|Réception|Archivage|Bureau
-d'ordre|Comptabilité|Filtre|Expédition|Visa du chef|Numérisation|Dépôt|Capteur|Relais|Échangeur"""
+# One choice a line's part; a line's end separates like a bar.
+_WHO = """le service des archives|la mairie de Villefranche|notre agence de Lyon|Mme Lefèvre
+la direction des achats|le cabinet du préfet|la société Morel et fils|l'atelier de reliure
+le conseil municipal|l'intendance|la chambre de commerce|le greffe du tribunal|M. Garnier"""
+_DID = """a transmis|a reçu|a classé|a fait numériser|vient de vérifier|devra restituer|a égaré
+examine|souhaite acquérir|a consigné|conserve depuis 1954|a inventorié|refuse de céder|a commandé"""
+_WHAT = """le registre des délibérations|douze cartons de plans|la correspondance commerciale
+un lot d'affiches|les relevés de compte|l'inventaire du mobilier|la série complète des factures
+trois albums reliés|le bordereau d'expédition|deux caisses de dossiers|le procès-verbal de séance"""
+_HOW = """avant la fin du trimestre|sans réserve particulière|à la demande du notaire
+contre remise d'un reçu|pour la somme de 340 francs|selon l'accord du 12 mars|au tarif en vigueur
+malgré l'humidité du dépôt|en présence d'un témoin|dès l'ouverture des bureaux|par courrier"""
+_THEN = "En outre,|Toutefois,|De ce fait,|Par ailleurs,|Enfin,|À cette date,|Désormais,"
+_TITLES = """Procès-verbal de séance|Rapport d'activité|Note de service|Inventaire du fonds
+État des lieux|Compte rendu de visite|Règlement intérieur|Mémoire des travaux|Avis aux usagers"""
+_PARTS = """Pompe|Vanne|Réservoir|Chaudière|Moteur|Contrôle|Tri du courrier|Réception|Archivage
+Comptabilité|Filtre|Expédition|Visa du chef|Numérisation|Dépôt|Capteur|Relais|Échangeur|Courroie"""
 _MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
 
 
@@ -69,7 +68,7 @@ def draw_text_page(style: str, rng: Rng) -> Image.Image:
     Returns:
         An RGB image whose longer side is between 220 and 1,200 px.
     """
-    ink, paper = str(rng.choice(_INKS[:2] + ["#2b2b30"])), str(rng.choice(_PAPERS))
+    ink, paper = str(rng.choice([*_INKS[:2], "#2b2b30"])), str(rng.choice(_PAPERS))
     size = (int(_SHEET * rng.uniform(0.68, 0.78)), _SHEET)
     image = Image.new("RGB", size, paper)
     TEXTS[style](ImageDraw.Draw(image), size, ink, rng)
@@ -80,26 +79,22 @@ def draw_text_page(style: str, rng: Rng) -> Image.Image:
 
 
 def _lay_on_glass(image: Image.Image, paper: str, rng: Rng, longest: int) -> Image.Image:
-    skew = rng.normal(0, 0.7)
-    image = image.rotate(skew, Image.Resampling.BICUBIC, fillcolor=paper)
     side = float(np.exp(rng.uniform(np.log(220), np.log(longest))))
     scale = max(side / max(image.size), 160 / min(image.size))
     size = [round(length * scale) for length in image.size]
-    return image.resize(size, Image.Resampling.LANCZOS)
+    image = image.resize(size, Image.Resampling.LANCZOS)
+    return image.rotate(rng.normal(0, 0.7), Image.Resampling.BICUBIC, fillcolor=paper)
 
 
 def _circuit(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
     columns, rows = int(rng.integers(2, 5)), int(rng.integers(1, 4))
-    xs = np.linspace(120, size[0] - 120, columns + 1)
+    xs = np.linspace(90, size[0] - 190, columns + 1)
     ys = np.linspace(140, size[1] - 110, rows + 1)
-    across = [((xs[c], y), (xs[c + 1], y)) for y in ys for c in range(columns)]
-    down = [((x, ys[r]), (x, ys[r + 1])) for x in xs for r in range(rows)]
-    number = 0
-    for start, end in across + down:
-        inner = min(xs) < start[0] < max(xs) or min(ys) < start[1] < max(ys)
+    wires = [((xs[c], y), (xs[c + 1], y), y in ys[1:-1]) for y in ys for c in range(columns)]
+    wires += [((x, ys[r]), (x, ys[r + 1]), x in xs[1:-1]) for x in xs for r in range(rows)]
+    for number, (start, end, inner) in enumerate(wires, 1):
         if inner and rng.random() < 0.3:
             continue
-        number += 1
         part = _COMPONENTS[int(rng.integers(len(_COMPONENTS)))]
         part(draw, _along(start, end), ink, number)
         for x, y in (start, end):
@@ -127,7 +122,10 @@ def _component(gap: float, lines: list[list[Point]], label: str) -> Callable[...
         for line in lines:
             draw.line([place(*point) for point in line], ink, 4, joint="curve")
         if label:
-            draw.text(place(0, -62), label.format(n=number), ink, _font(24), anchor="mm")
+            # The side of a part that stands upright is beside it, where a label starts.
+            upright = abs(place(1, 0)[0] - place(0, 0)[0]) < 0.5
+            at, anchor = (place(0, -46), "lm") if upright else (place(0, -56), "mm")
+            draw.text(at, label.format(n=number), ink, _font(22), anchor=anchor)
 
     return part
 
@@ -189,7 +187,7 @@ def _chart(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
 def _pie(draw: Draw, size: tuple[int, int], ink: str, values: np.ndarray, fills: list[str]) -> None:
     radius, x, y = size[1] * 0.36, size[0] * 0.36, size[1] * 0.55
     turns = np.concatenate([[0], np.cumsum(values / values.sum() * 360)]) - 90
-    parts = _PARTS.replace("\n", " ").split("|")
+    parts = _PARTS.replace("\n", "|").split("|")
     for i, fill in enumerate(fills):
         box = (x - radius, y - radius, x + radius, y + radius)
         draw.pieslice(box, turns[i], turns[i + 1], fill, ink, 3)
@@ -232,14 +230,14 @@ def _mechanics(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
     else:
         left = width * 0.12
     x, radii = left, rng.uniform(0.08, 0.28, int(rng.integers(2, 6))) * height
-    length = (width * 0.9 - left) / len(radii)
-    for radius in radii:
+    lengths = rng.dirichlet([6] * len(radii)) * (width * 0.9 - left)
+    for radius, length in zip(radii, lengths, strict=True):
         box = (x, middle - radius, x + length, middle + radius)
         draw.rectangle(box, None, ink, 5)
         if rng.random() < 0.5:
-            for way in np.arange(0, length - 1, 22):
-                lift = min(2 * radius, length - way)
-                draw.line([(x + way, box[3]), (x + way + lift, box[3] - lift)], ink, 2)
+            for way in np.arange(-2 * radius, length, 22):
+                low, high = max(-way, 0), min(2 * radius, length - way)
+                draw.line((x + way + low, box[3] - low, x + way + high, box[3] - high), ink, 2)
         _dimension(draw, x, x + length, middle + radii.max() + 50, length / 8, ink)
         x += length
     _dashes(draw, (left - 40, middle), (x + 40, middle), ink)
@@ -317,10 +315,6 @@ def _report(draw: Draw, size: tuple[int, int], ink: str, rng: Rng, columns: int 
     draw.text((size[0] / 2, size[1] - 50), f"– {rng.integers(2, 80)} –", ink, face(16), anchor="mm")
 
 
-def _columns(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
-    _report(draw, size, ink, rng, columns=2)
-
-
 def _list(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
     face, y = _face(rng), 150.0
     draw.text((size[0] * 0.1, 80), f"{_pick(_TITLES, rng)} – liste", ink, face(26))
@@ -356,7 +350,7 @@ SCHEMATICS = {
     "pieces": _mechanics,
 }
 TEXTS = {
-    "bulletins": _columns,
+    "bulletins": partial(_report, columns=2),
     "courriers": _letter,
     "factures": _invoice,
     "inventaires": _list,
@@ -396,8 +390,8 @@ def _year(rng: Rng) -> int:
 
 def _tint(ink: str, rng: Rng) -> str:
     if rng.random() < 0.5:
-        return "#" + f"{int(rng.integers(110, 235)):02x}" * 3
-    return "#" + "".join(f"{int(value):02x}" for value in rng.integers(90, 240, 3))
+        return "#" + f"{int(rng.integers(160, 240)):02x}" * 3
+    return "#" + "".join(f"{int(value):02x}" for value in rng.integers(130, 245, 3))
 
 
 def _face(rng: Rng) -> Callable[[int], ImageFont.FreeTypeFont]:

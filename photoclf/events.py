@@ -59,9 +59,7 @@ def _scalars(data: bytes, prefix: str) -> Iterator[tuple[str, int, float, float]
     for payload in _payloads(data, prefix.encode()):
         try:
             event = Event.FromString(payload)
-        except (
-            ValueError
-        ):  # protobuf's DecodeError: a sound record that holds something else
+        except DecodeError:  # a sound record that holds something else
             continue
         for value in event.summary.value:
             number = _number(value)
@@ -93,15 +91,11 @@ def _payloads(data: bytes, needle: bytes) -> list[bytes]:
     keep = lengths <= LARGEST_SCALAR
     found = [
         (start, data[start : start + length])
-        for start, length in zip(
-            starts[keep].tolist(), lengths[keep].tolist(), strict=True
-        )
+        for start, length in zip(starts[keep].tolist(), lengths[keep].tolist(), strict=True)
     ]
     found = [(start, payload) for start, payload in found if needle in payload]
     expected = [data[start + len(p) : start + len(p) + 4] for start, p in found]
-    sound = masked_crc32c([p for _, p in found]) == np.frombuffer(
-        b"".join(expected), "<u4"
-    )
+    sound = masked_crc32c([p for _, p in found]) == np.frombuffer(b"".join(expected), "<u4")
     return [payload for (_, payload), ok in zip(found, sound, strict=True) if ok]
 
 
@@ -145,9 +139,7 @@ def masked_crc32c(blocks: Sequence[bytes]) -> np.ndarray:
     data = np.frombuffer(b"".join(blocks), np.uint8)
     starts = (np.cumsum(lengths) - lengths)[order]
     # How many blocks still have a byte at each position: the longest stand first.
-    active = np.searchsorted(
-        -lengths[order], -np.arange(lengths.max(initial=0)), side="left"
-    )
+    active = np.searchsorted(-lengths[order], -np.arange(lengths.max(initial=0)), side="left")
     crc = np.full(len(blocks), 0xFFFFFFFF, np.uint32)
     for position, count in enumerate(active):
         byte = data[starts[:count] + position]

@@ -1,10 +1,7 @@
-"""Runs: one folder each, read without TensorFlow, compared at their best epoch, one chosen."""
+"""Many runs: listed, found, compared at their best epochs without TensorFlow, one chosen."""
 
-import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,167 +11,28 @@ import pandas as pd
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, did_you_mean
 from photoclf.events import read_scalars
-from photoclf.files import read_json, sha256_file, write_json, write_text
-from photoclf.schema import EVENTS, HISTORY, check_table, read_table
+from photoclf.files import read_json, write_json
+from photoclf.run import Run, create_run, finish_run, now, verify_run
+from photoclf.schema import EVENTS, check_table
+
+__all__ = [
+    "Run",
+    "choose_run",
+    "comparison_table",
+    "create_run",
+    "find_run",
+    "finish_run",
+    "list_runs",
+    "load_run",
+    "read_choice",
+    "read_events",
+    "smooth",
+    "verify_run",
+    "write_choice",
+]
 
 # Keras's folder of event files → what its tags are called in a history.
 LOG_FOLDERS = {"train": "", "validation": "val_"}
-# What a run must hold before it may be called done, and what `done` vouches for.
-PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
-MODELS = ("best.keras", "model.tflite")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run's folder. Every property reads its file when asked, so a growing run can be watched.
-
-    Args:
-        folder: `models/<run_id>/`.
-    """
-
-    folder: Path
-
-    @property
-    def run_id(self) -> str:
-        """`YYYYMMDD-HHMMSS_<model>_<hash8>`, the folder's name."""
-        return self.folder.name
-
-    @property
-    def config(self) -> RunConfig:
-        """The run's choices, with the model's own defaults filled in."""
-        return RunConfig.from_json(
-            self._need("config.json").read_text(encoding="utf-8")
-        )
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What `collect_provenance` found when the run started."""
-        return self._json("provenance.json")
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """One row an epoch (schema.HISTORY), `epoch` counted from 0."""
-        return read_table(self._need("history.csv"), HISTORY)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What training needs to go on; empty before the first epoch ends."""
-        return (
-            self._json("state.json") if (self.folder / "state.json").is_file() else {}
-        )
-
-    @property
-    def done(self) -> bool:
-        """Whether the run came to its end: `done` is written last."""
-        return (self.folder / "done").is_file()
-
-    @property
-    def best_epoch(self) -> pd.Series:
-        """The history's row with the lowest `val_loss`, the earliest when several are equal."""
-        history = self.history
-        if history["val_loss"].isna().all():
-            raise RunError(
-                f"A run must have an epoch whose val_loss is a number. Received: {self.run_id} with"
-                f" {len(history)} epochs and none. Lower the learning rate, or train it again."
-            )
-        return history.iloc[int(history["val_loss"].argmin())]
-
-    @property
-    def best_model(self) -> Path:
-        """The Keras model of the best epoch."""
-        return self.folder / "best.keras"
-
-    @property
-    def exported_model(self) -> Path:
-        """The same model for predicting without TensorFlow."""
-        return self.folder / "model.tflite"
-
-    @property
-    def logs(self) -> Path:
-        """TensorBoard's folder."""
-        return self.folder / "logs"
-
-    @property
-    def eval_folder(self) -> Path:
-        """Where evaluation writes its numbers."""
-        return self.folder / "eval"
-
-    def _need(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.is_file():
-            raise RunError(
-                f"The run {self.run_id} must hold {name}. Received: {_what_is_in(self.folder)}."
-                " Restore the file, or delete the folder and train again."
-            )
-        return path
-
-    def _json(self, name: str) -> Any:
-        path = self._need(name)
-        try:
-            return read_json(path)
-        except ValueError as error:
-            raise RunError(
-                f"{name} of the run {self.run_id} must be JSON. Received: {error}."
-            ) from error
-
-
-def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> Run:
-    """Make a run's folder and write what explains it, before anything can go wrong.
-
-    Args:
-        models: The workspace's `models/`; made if missing.
-        config: The run's choices; written with the model's defaults filled in, so that the run
-            stays what it was when a default changes.
-        provenance: From `collect_provenance`.
-
-    Returns:
-        The new run. Its name ends in `-2`, `-3`… when the same second made the same choices.
-    """
-    name = f"{datetime.now():%Y%m%d-%H%M%S}_{config.model}_{config.hash8}"
-    models.mkdir(parents=True, exist_ok=True)
-    for folder in itertools.chain(
-        [models / name], (models / f"{name}-{i}" for i in itertools.count(2))
-    ):
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:  # by another process, maybe: only making it tells
-            continue
-    write_text(folder / "config.json", config.resolved().to_json())
-    write_json(folder / "provenance.json", provenance)
-    return Run(folder)
-
-
-def finish_run(run: Run) -> None:
-    """Write `done`, with the hashes of the run's models.
-
-    Raises:
-        RunError: If a file that a finished run must hold is missing.
-    """
-    for name in PARTS:
-        run._need(name)
-    hashes = {name: sha256_file(run._need(name)) for name in MODELS}
-    write_json(run.folder / "done", {"finished_at": _now(), "sha256": hashes})
-
-
-def verify_run(run: Run) -> None:
-    """Check that a run is finished and its models are those that it finished with.
-
-    Raises:
-        RunError: If it isn't finished, or a model is missing or changed since.
-    """
-    if not run.done:
-        raise RunError(
-            f"The run must be finished. Received: {run.run_id}, which has no `done`."
-            " Train it to its end with the same parameters, which resumes it."
-        )
-    for name, expected in run._json("done")["sha256"].items():
-        received = sha256_file(run._need(name))
-        if received != expected:
-            raise RunError(
-                f"{name} of the run {run.run_id} must be the file that the run finished with."
-                f"\n- {expected}\n+ {received}\nRestore it, or train again."
-            )
 
 
 def list_runs(models: Path) -> list[Run]:
@@ -193,7 +51,7 @@ def load_run(models: Path, run_id: str) -> Run:
     run = Run(Path(models) / run_id)
     if run_id not in names:
         if run_id and Path(run_id).name == run_id and run.folder.is_dir():
-            run._need("config.json")
+            run.need("config.json")
         known = f"{len(names)} runs in {models}" if names else f"no run in {models}"
         raise RunError(
             f"The run must be one of those in the models' folder. Received: {run_id!r}, with"
@@ -213,9 +71,7 @@ def find_run(models: Path, config: RunConfig, split_hash: str) -> Run | None:
     Returns:
         The newest such run, a finished one before an unfinished one; `None` if there is none.
     """
-    same = [
-        run for run in list_runs(models) if _is_of(run, config.resolved(), split_hash)
-    ]
+    same = [run for run in list_runs(models) if _is_of(run, config.resolved(), split_hash)]
     return max(same, key=lambda run: (run.done, _age(run)), default=None)
 
 
@@ -297,10 +153,7 @@ def comparison_table(runs: Sequence[Run], metric: str) -> pd.DataFrame:
     runs = _comparable(runs)
     events = read_events(runs)
     events = events[events["tag"] == metric]
-    rows = [
-        _comparison_row(run, events[events["run"] == run.run_id], metric)
-        for run in runs
-    ]
+    rows = [_comparison_row(run, events[events["run"] == run.run_id], metric) for run in runs]
     return pd.DataFrame(rows).astype({"step": "int64"})
 
 
@@ -310,9 +163,7 @@ def choose_run(runs: Sequence[Run]) -> Run:
     Raises:
         RunError: If none is finished, or their splits differ.
     """
-    return min(
-        _comparable(runs), key=lambda run: (run.best_epoch["val_loss"], _age(run))
-    )
+    return min(_comparable(runs), key=lambda run: (run.best_epoch["val_loss"], _age(run)))
 
 
 def write_choice(path: Path, run: Run, runs: Sequence[Run]) -> None:
@@ -326,7 +177,7 @@ def write_choice(path: Path, run: Run, runs: Sequence[Run]) -> None:
     best = run.best_epoch
     choice = {
         "run_id": run.run_id,
-        "chosen_at": _now(),
+        "chosen_at": now(),
         "criterion": "lowest val_loss",
         "val_loss": float(best["val_loss"]),
         "epoch": int(best["epoch"]),
@@ -346,11 +197,13 @@ def read_choice(path: Path, models: Path) -> Run:
         run_id = read_json(Path(path))["run_id"]
     except FileNotFoundError as error:
         raise RunError(
-            f"A run must have been chosen. Received: no {path}. Compare the runs first, or name one."
+            f"A run must have been chosen. Received: no {path}."
+            " Compare the runs first, or name one."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} must be JSON with the chosen `run_id`. Received: {error!r}. Compare the runs again."
+            f"{path} must be JSON with the chosen `run_id`. Received: {error!r}."
+            " Compare the runs again."
         ) from error
     return load_run(models, run_id)
 
@@ -364,9 +217,7 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
         )
     by_split: dict[str, list[str]] = {}
     for run in done:
-        by_split.setdefault(str(run.provenance.get("split_hash")), []).append(
-            run.run_id
-        )
+        by_split.setdefault(str(run.provenance.get("split_hash")), []).append(run.run_id)
     if len(by_split) > 1:
         sides = [f"{split} {', '.join(names)}" for split, names in by_split.items()]
         raise RunError(
@@ -414,14 +265,3 @@ def _age(run: Run) -> tuple[str, int]:
 
 
 _NUMBERED = re.compile(r"(.+_[0-9a-f]{8})-(\d+)")
-
-
-def _what_is_in(folder: Path) -> str:
-    if not folder.is_dir():
-        return "no such folder"
-    names = sorted(p.name for p in folder.iterdir())
-    return f"a folder with {', '.join(names)}" if names else "an empty folder"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -119,6 +119,10 @@ EVALUATION = Table(
     pathnames=("pathname", "class_folder", "source", "group"),
 )
 
+OPENINGS = Table(
+    "test openings", {"opened_at": "str", "split_hash": "str", "images": "int64"}, pathnames=()
+)
+
 EVENTS = Table(
     "events",
     {"run": "str", "tag": "str", "step": "int64", "wall_time_s": "float64", "value": "float64"},

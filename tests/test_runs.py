@@ -16,7 +16,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import (
     masked_crc32c as slow_crc,
 )
 
-from photoclf import runs as runs_module
+from photoclf import run as run_module
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, TableError
 from photoclf.events import masked_crc32c, read_scalars
@@ -118,22 +118,17 @@ def test_a_run_is_explained_before_it_begins(tmp_path):
 def test_a_runs_name_tells_time_model_and_choices(tmp_path):
     config = RunConfig(model="reference_cnn")
     stamp, rest = create_run(tmp_path, config, {}).run_id.split("_", 1)
-    assert (
-        abs(datetime.now() - datetime.strptime(stamp, "%Y%m%d-%H%M%S")).total_seconds()
-        < 60
-    )
+    assert abs(datetime.now() - datetime.strptime(stamp, "%Y%m%d-%H%M%S")).total_seconds() < 60
     assert rest == f"reference_cnn_{config.hash8}"
 
 
-def test_the_same_choices_in_the_same_second_get_their_own_folders(
-    tmp_path, monkeypatch
-):
+def test_the_same_choices_in_the_same_second_get_their_own_folders(tmp_path, monkeypatch):
     class Frozen(datetime):
         @classmethod
         def now(cls, tz=None):
             return cls(2030, 1, 2, 3, 4, 5, tzinfo=tz)
 
-    monkeypatch.setattr(runs_module, "datetime", Frozen)
+    monkeypatch.setattr(run_module, "datetime", Frozen)
     made = [create_run(tmp_path, RunConfig(), {}).run_id for _ in range(11)]
     name = f"20300102-030405_compact_cnn_{RunConfig().hash8}"
     assert made[:3] == [name, f"{name}-2", f"{name}-3"]
@@ -146,15 +141,11 @@ def test_done_vouches_for_the_models(tmp_path):
     assert done["sha256"]["model.tflite"] == sha256_file(run.exported_model)
     verify_run(run)
     run.best_model.write_text("another")
-    with pytest.raises(
-        RunError, match=r"best\.keras(.|\n)*\n- [0-9a-f]{64}\n\+ [0-9a-f]{64}"
-    ):
+    with pytest.raises(RunError, match=r"best\.keras(.|\n)*\n- [0-9a-f]{64}\n\+ [0-9a-f]{64}"):
         verify_run(run)
 
 
-@pytest.mark.parametrize(
-    "name", ["history.csv", "best.keras", "model.tflite", "model.json"]
-)
+@pytest.mark.parametrize("name", ["history.csv", "best.keras", "model.tflite", "model.json"])
 def test_a_run_that_lacks_a_part_is_not_finished(tmp_path, name):
     run = make_run(tmp_path, done=False)
     (run.folder / name).unlink()
@@ -226,9 +217,7 @@ def test_spoilt_files_are_told_by_name(tmp_path):
         ((float("nan"), 0.9, float("nan")), 1),
     ],
 )
-def test_the_best_epoch_has_the_lowest_val_loss_the_earliest_on_ties(
-    tmp_path, val_losses, best
-):
+def test_the_best_epoch_has_the_lowest_val_loss_the_earliest_on_ties(tmp_path, val_losses, best):
     run = make_run(tmp_path, val_losses)
     assert run.best_epoch["epoch"] == best
     assert run.best_epoch["val_loss"] == val_losses[best]
@@ -305,9 +294,7 @@ def keras_logs(tmp_path_factory):
     pytest.importorskip("keras", reason="writing logs needs Keras")
     folder = tmp_path_factory.mktemp("keras") / "run" / "logs"
     # In a process of its own: the other tests stay free of TensorFlow.
-    subprocess.run(
-        [sys.executable, "-c", KERAS, str(folder)], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-c", KERAS, str(folder)], check=True, capture_output=True)
     return folder
 
 
@@ -316,9 +303,7 @@ def test_keras_logs_read_as_tensorboard_reads_them(keras_logs):
     for folder in ("train", "validation"):
         # TensorBoard's accumulator takes one generation of writers a folder; ours takes all.
         for path in (keras_logs / folder).iterdir():
-            board = EventAccumulator(
-                str(path), size_guidance={"scalars": 0, "tensors": 0}
-            )
+            board = EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
             board.Reload()
             prefix = "val_" if folder == "validation" else ""
             for tag in board.Tags()["tensors"]:
@@ -327,14 +312,10 @@ def test_keras_logs_read_as_tensorboard_reads_them(keras_logs):
                         number = numbers_of(e.tensor_proto)
                         expected.add((prefix + tag[6:], e.step, e.wall_time, number))
             for tag in board.Tags()["scalars"]:
-                expected |= {
-                    (prefix + tag[6:], *e) for e in swapped(board.Scalars(tag))
-                }
+                expected |= {(prefix + tag[6:], *e) for e in swapped(board.Scalars(tag))}
     frame = read_events([Run(keras_logs.parent)])
     received = set(
-        frame[["tag", "step", "wall_time_s", "value"]].itertuples(
-            index=False, name=None
-        )
+        frame[["tag", "step", "wall_time_s", "value"]].itertuples(index=False, name=None)
     )
     assert received == expected
     assert {"loss", "val_accuracy", "learning_rate", "zero", "count", "val_old"} <= set(
@@ -523,9 +504,7 @@ def test_each_row_comes_from_the_runs_best_epoch(tmp_path, metric):
     assert table["step"].tolist() == [1, 0]
     assert table["relative_s"].tolist() == [10.0, 0.0]
     assert table["time"][0] == pd.Timestamp(START + 10, unit="s", tz="UTC")
-    expected = [
-        run.history[metric][step] for run, step in zip(runs, (1, 0), strict=True)
-    ]
+    expected = [run.history[metric][step] for run, step in zip(runs, (1, 0), strict=True)]
     np.testing.assert_allclose(table["value"], expected, rtol=1e-6)
     series = runs[0].history[metric]
     np.testing.assert_allclose(table["smoothed"][0], smooth(series)[1], rtol=1e-6)
@@ -536,9 +515,7 @@ def test_runs_of_different_splits_are_refused_with_both_sides(tmp_path):
     for act in (choose_run, lambda runs: comparison_table(runs, "val_loss")):
         with pytest.raises(RunError) as caught:
             act([ours, theirs])
-        assert f"- {'a' * 64} {ours.run_id}\n+ {'b' * 64} {theirs.run_id}\n" in str(
-            caught.value
-        )
+        assert f"- {'a' * 64} {ours.run_id}\n+ {'b' * 64} {theirs.run_id}\n" in str(caught.value)
 
 
 def test_a_metric_that_was_not_logged_is_named(tmp_path):

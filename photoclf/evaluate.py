@@ -1,0 +1,241 @@
+"""Threshold from val, then metrics once on test, with intervals, baselines and errors by kind."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photoclf.cache import build_cache
+from photoclf.errors import RunError, SplitError
+from photoclf.files import read_json, write_json
+from photoclf.metrics import (
+    bootstrap_intervals,
+    choose_threshold,
+    classification_metrics,
+    confusion,
+    exact_interval,
+)
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.predict import Classifier
+from photoclf.runs import Run, list_runs
+from photoclf.schema import EVALUATION, OPENINGS, check_table, read_table, write_table
+from photoclf.split import read_split, split_hash
+
+THRESHOLD_RULE = "max_f1_on_val"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's evaluation, as it stands in its folder.
+
+    Args:
+        run: The evaluated run.
+        figures: What `eval/metrics.json` holds.
+        predictions: A `schema.EVALUATION` frame, the val and test images with their scores.
+    """
+
+    run: Run
+    figures: dict[str, Any]
+    predictions: pd.DataFrame
+
+    @property
+    def threshold(self) -> float:
+        """Score from which an image is called a photograph."""
+        return self.figures["threshold"]
+
+    def side(self, name: str) -> pd.DataFrame:
+        """Return the predictions of `val` or `test`."""
+        return self.predictions[self.predictions.split == name].reset_index(drop=True)
+
+    def errors(self) -> pd.DataFrame:
+        """Return the test images whose decision is wrong, the most confident first."""
+        test = self.side("test")
+        wrong = test[(test.decision == "photo") != (test.label == 1)]
+        # How far beyond the threshold, as a share of the room on that side of it.
+        room = np.where(wrong.label == 0, 1 - self.threshold, self.threshold)
+        distance = (wrong.score - self.threshold).abs() / np.maximum(room, 1e-9)
+        return wrong.assign(confidence=distance).sort_values(
+            ["confidence", "pathname"], ascending=[False, True], ignore_index=True
+        )
+
+
+def evaluate(
+    run: Run,
+    workspace: Workspace,
+    *,
+    archive: str | Path | None = None,
+    draws: int = 1000,
+    progress: bool = False,
+) -> Evaluation:
+    """Choose the threshold on val, then open the test set once and write what it says.
+
+    The threshold maximises F1 on val. Each opening of the test is recorded in the run's
+    `eval/openings.csv`; those by other runs on the same split are counted in the figures.
+
+    Args:
+        run: A finished run.
+        workspace: Holds the split and the pixel cache.
+        archive: The archive's folder, needed when the pixels aren't cached; see `resolve_archive`.
+        draws: Bootstrap draws over groups for the 95 % intervals, 100 or more.
+        progress: Whether to show a progress bar while pixels are decoded.
+
+    Returns:
+        The evaluation, also written to the run's `eval/metrics.json` and `eval/predictions.csv`.
+
+    Raises:
+        RunError: If the run isn't finished.
+        SplitError: If the run was trained on another split.
+    """
+    if not run.done:
+        raise RunError(
+            f"A run must be finished to be evaluated. Received: {run.run_id}, unfinished."
+            " Train it to its end: photoclf train with the same parameters resumes it."
+        )
+    split = read_split(workspace.split)
+    _check_same_split(run, split_hash(split))
+    predictions = _scored(run, split, workspace, archive, progress)
+    val, test = (predictions[predictions.split == side] for side in ("val", "test"))
+    threshold = choose_threshold(val.label.to_numpy(), val.score.to_numpy())
+    predictions["decision"] = np.where(predictions.score >= threshold, "photo", "other")
+    seed = run.config.seed
+    openings = _record_opening(run, split_hash(split), len(test))
+    figures = {
+        "run_id": run.run_id,
+        "evaluated_at": openings.opened_at.iloc[-1],
+        "split_hash": split_hash(split),
+        "threshold": threshold,
+        "threshold_rule": THRESHOLD_RULE,
+        "interval_level": 0.95,
+        "bootstrap_draws": draws,
+        "seed": seed,
+        "val": _figures_of_side(val, threshold, draws, seed),
+        "test": _figures_of_side(test, threshold, draws, seed),
+        "baseline_other": _baseline_other(test),
+        "by_class_folder": _errors_by(test, threshold, ["class_folder"]),
+        "by_source": _errors_by(test, threshold, ["class_folder", "source"]),
+        "test_openings": len(openings),
+        "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
+    }
+    write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
+    write_json(run.eval_folder / "metrics.json", figures)
+    return read_evaluation(run)
+
+
+def read_evaluation(run: Run) -> Evaluation:
+    """Read an evaluation that `evaluate` wrote.
+
+    Raises:
+        RunError: If the run hasn't been evaluated.
+    """
+    path = run.eval_folder / "metrics.json"
+    if not path.is_file():
+        raise RunError(
+            f"The run must have been evaluated. Received: {run.run_id}, which has no"
+            f" eval/metrics.json. Evaluate it: photoclf evaluate --run {run.run_id}."
+        )
+    predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
+    return Evaluation(run, read_json(path), predictions)
+
+
+def _check_same_split(run: Run, expected: str) -> None:
+    received = run.provenance.get("split_hash")
+    if received != expected:
+        raise SplitError(
+            f"The run must have been trained on this workspace's split.\n- {expected}\n"
+            f"+ {received} ({run.run_id})\nTrain again, or restore the split."
+        )
+
+
+def _scored(
+    run: Run,
+    split: pd.DataFrame,
+    workspace: Workspace,
+    archive: str | Path | None,
+    progress: bool,
+) -> pd.DataFrame:
+    classifier = Classifier.load(run)
+    cache = build_cache(
+        resolve_archive(archive, workspace),
+        split,
+        workspace.cache,
+        image_size=classifier.image_size,
+        fit=classifier.fit,
+        progress=progress,
+    )
+    wanted = split[split.split.isin(["val", "test"])]
+    rows = np.array_split(cache.rows(wanted.pathname), len(wanted) // 256 + 1)
+    scores = np.concatenate([classifier.scores(cache.pixels[part]) for part in rows])
+    scored = wanted.assign(score=scores, decision="")
+    return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
+
+
+def _figures_of_side(
+    rows: pd.DataFrame, threshold: float, draws: int, seed: int
+) -> dict[str, Any]:
+    labels, scores = rows.label.to_numpy(), rows.score.to_numpy()
+    intervals = bootstrap_intervals(
+        labels, scores, threshold, rows.group.to_numpy(), draws=draws, seed=seed
+    )
+    return {
+        "images": len(rows),
+        "photos": int(labels.sum()),
+        "groups": int(rows.group.nunique()),
+        "confusion": confusion(labels, scores, threshold),
+        "metrics": _without_nan(classification_metrics(labels, scores, threshold)),
+        "intervals": {k: [_number(v) for v in pair] for k, pair in intervals.items()},
+    }
+
+
+def _baseline_other(test: pd.DataFrame) -> dict[str, Any]:
+    """Figures of calling every image "other": what a model must beat."""
+    labels = test.label.to_numpy()
+    metrics = classification_metrics(labels, np.zeros(len(labels)), 0.5)
+    return {
+        "confusion": confusion(labels, np.zeros(len(labels)), 0.5),
+        "metrics": _without_nan(metrics),
+    }
+
+
+def _errors_by(test: pd.DataFrame, threshold: float, keys: list[str]) -> list[dict[str, Any]]:
+    wrong = (test.score >= threshold) != (test.label == 1)
+    rows = []
+    for names, group in wrong.groupby([test[key] for key in keys], sort=True):
+        low, high = exact_interval(int(group.sum()), len(group))
+        rows.append(
+            dict(zip(keys, names, strict=True))
+            | {"images": len(group), "errors": int(group.sum()), "rate": float(group.mean())}
+            | {"low": low, "high": high}
+        )
+    return rows
+
+
+def _record_opening(run: Run, split: str, images: int) -> pd.DataFrame:
+    path = run.eval_folder / "openings.csv"
+    earlier = read_table(path, OPENINGS) if path.is_file() else pd.DataFrame()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    row = pd.DataFrame([{"opened_at": now, "split_hash": split, "images": images}])
+    openings = check_table(pd.concat([earlier, row], ignore_index=True), OPENINGS)
+    write_table(openings, path, OPENINGS)
+    return openings
+
+
+def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:
+    others = []
+    for other in list_runs(workspace.models):
+        path = other.eval_folder / "openings.csv"
+        if other.run_id == run.run_id or not path.is_file():
+            continue
+        if (read_table(path, OPENINGS).split_hash == split).any():
+            others.append(other.run_id)
+    return others
+
+
+def _without_nan(metrics: dict[str, float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in metrics.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

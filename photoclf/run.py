@@ -1,0 +1,193 @@
+"""One run: a folder that explains itself, written in an order that survives being killed."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from photoclf.config import RunConfig
+from photoclf.errors import RunError
+from photoclf.files import read_json, sha256_file, write_json, write_text
+from photoclf.schema import HISTORY, read_table
+
+# What a run must hold before it may be called done, and what `done` vouches for.
+PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
+MODELS = ("best.keras", "model.tflite")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. Every property reads its file when asked, so a growing run can be watched.
+
+    Args:
+        folder: `models/<run_id>/`.
+    """
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """`YYYYMMDD-HHMMSS_<model>_<hash8>`, the folder's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's choices, with the model's own defaults filled in."""
+        return RunConfig.from_json(self.need("config.json").read_text(encoding="utf-8"))
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What `collect_provenance` found when the run started."""
+        return self.read("provenance.json")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch (schema.HISTORY), `epoch` counted from 0."""
+        return read_table(self.need("history.csv"), HISTORY)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What training needs to go on; empty before the first epoch ends."""
+        return self.read("state.json") if (self.folder / "state.json").is_file() else {}
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its end: `done` is written last."""
+        return (self.folder / "done").is_file()
+
+    @property
+    def best_epoch(self) -> pd.Series:
+        """The history's row with the lowest `val_loss`, the earliest when several are equal."""
+        history = self.history
+        if history["val_loss"].isna().all():
+            raise RunError(
+                f"A run must have an epoch whose val_loss is a number. Received: {self.run_id} with"
+                f" {len(history)} epochs and none. Lower the learning rate, or train it again."
+            )
+        return history.iloc[int(history["val_loss"].argmin())]
+
+    @property
+    def best_model(self) -> Path:
+        """The Keras model of the best epoch."""
+        return self.folder / "best.keras"
+
+    @property
+    def exported_model(self) -> Path:
+        """The same model for predicting without TensorFlow."""
+        return self.folder / "model.tflite"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard's folder."""
+        return self.folder / "logs"
+
+    @property
+    def eval_folder(self) -> Path:
+        """Where evaluation writes its numbers."""
+        return self.folder / "eval"
+
+    def need(self, name: str) -> Path:
+        """Return the path of a file in the folder.
+
+        Raises:
+            RunError: If it isn't there; the error tells what is.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise RunError(
+                f"The run {self.run_id} must hold {name}. Received: {_what_is_in(self.folder)}."
+                " Restore the file, or delete the folder and train again."
+            )
+        return path
+
+    def read(self, name: str) -> Any:
+        """Read a JSON file of the folder.
+
+        Raises:
+            RunError: If it is missing or isn't JSON.
+        """
+        path = self.need(name)
+        try:
+            return read_json(path)
+        except ValueError as error:
+            raise RunError(
+                f"{name} of the run {self.run_id} must be JSON. Received: {error}."
+            ) from error
+
+
+def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> Run:
+    """Make a run's folder and write what explains it, before anything can go wrong.
+
+    Args:
+        models: The workspace's `models/`; made if missing.
+        config: The run's choices; written with the model's defaults filled in, so that the run
+            stays what it was when a default changes.
+        provenance: From `collect_provenance`.
+
+    Returns:
+        The new run. Its name ends in `-2`, `-3`… when the same second made the same choices.
+    """
+    name = f"{datetime.now():%Y%m%d-%H%M%S}_{config.model}_{config.hash8}"
+    models.mkdir(parents=True, exist_ok=True)
+    folder = _make_folder(models, name)
+    write_text(folder / "config.json", config.resolved().to_json())
+    write_json(folder / "provenance.json", provenance)
+    return Run(folder)
+
+
+def finish_run(run: Run) -> None:
+    """Write `done`, with the hashes of the run's models.
+
+    Raises:
+        RunError: If a file that a finished run must hold is missing.
+    """
+    for name in PARTS:
+        run.need(name)
+    hashes = {name: sha256_file(run.need(name)) for name in MODELS}
+    write_json(run.folder / "done", {"finished_at": now(), "sha256": hashes})
+
+
+def verify_run(run: Run) -> None:
+    """Check that a run is finished and its models are those that it finished with.
+
+    Raises:
+        RunError: If it isn't finished, or a model is missing or changed since.
+    """
+    if not run.done:
+        raise RunError(
+            f"The run must be finished. Received: {run.run_id}, which has no `done`."
+            " Train it to its end with the same parameters, which resumes it."
+        )
+    for name, expected in run.read("done")["sha256"].items():
+        received = sha256_file(run.need(name))
+        if received != expected:
+            raise RunError(
+                f"{name} of the run {run.run_id} must be the file that the run finished with."
+                f"\n- {expected}\n+ {received}\nRestore it, or train again."
+            )
+
+
+def _make_folder(models: Path, name: str) -> Path:
+    for number in itertools.count(1):
+        folder = models / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:  # by another process, maybe: only making it tells
+            continue
+    raise AssertionError("counting never ends")
+
+
+def now() -> str:
+    """Return the present time in UTC, to the second, as ISO 8601 text."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _what_is_in(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(p.name for p in folder.iterdir())
+    return f"a folder with {', '.join(names)}" if names else "an empty folder"
