@@ -5,7 +5,6 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +45,7 @@ class StopAtMinimum(keras.callbacks.Callback):
         RunError: During training, when a loss is no longer a finite number.
     """
 
-    def __init__(
-        self, folder: Path, *, patience: int, scorer: keras.Model | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, patience: int, scorer: keras.Model | None = None) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.patience = max(patience, 1)
@@ -182,7 +179,9 @@ def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> No
         model: A compiled model.
         state: What JSON takes.
     """
-    arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    variables = _variables(model)
+    state = {**state, "shapes": [list(variable.shape) for variable in variables]}
+    arrays = {f"v{i}": np.asarray(variable) for i, variable in enumerate(variables)}
     with replacing(path) as file:
         np.savez(file, state=np.array(json.dumps(state)), **arrays)
 
@@ -200,10 +199,11 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
     variables = _variables(model)
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            _check_shapes(path, [arrays[f"v{i}"].shape for i in range(len(arrays) - 1)], variables)
+            state = json.loads(str(arrays["state"]))
+            _check_variables(path, state.pop("shapes"), variables)
             for i, variable in enumerate(variables):
                 variable.assign(arrays[f"v{i}"])
-            return json.loads(str(arrays["state"]))
+            return state
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise RunError(
             f"A checkpoint must be what training wrote. Received: {path} ({error})."
@@ -211,12 +211,12 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
         ) from error
 
 
-def _check_shapes(path: Path, saved: Sequence[tuple], variables: Sequence[Any]) -> None:
-    wanted = [tuple(variable.shape) for variable in variables]
-    if list(saved) != wanted:
+def _check_variables(path: Path, saved: list[list[int]], variables: list[Any]) -> None:
+    wanted = [list(variable.shape) for variable in variables]
+    if saved != wanted:
         raise RunError(
-            f"A checkpoint must have the variables of the model that goes on.\n- {wanted}\n+ {saved}"
-            f"\nin {path}. Delete the run's folder and train again."
+            f"A checkpoint must have the variables of the model that goes on.\n- {wanted}"
+            f"\n+ {saved}\nin {path}. Delete the run's folder and train again."
         )
 
 

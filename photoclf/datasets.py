@@ -1,5 +1,6 @@
 """Split and pixels → batches: no row dropped, and every order a function of seed and epoch."""
 
+import functools
 import math
 from typing import Any
 
@@ -78,7 +79,9 @@ def make_dataset(
     def change(step: tf.Tensor, pixels: tf.Tensor, answers: tf.Tensor) -> tuple:
         return augment_light(pixels, tf.stack([_augmentation_seed(seed), step])), answers
 
-    count = tf.data.Dataset.counter(first_epoch * steps) if training else tf.data.Dataset.range(steps)
+    count = (
+        tf.data.Dataset.counter(first_epoch * steps) if training else tf.data.Dataset.range(steps)
+    )
     # Gathering is one copy and needs no second thread; deterministic mode would forbid it anyway.
     data = count.map(load)
     if training and augmentation == "light":
@@ -101,6 +104,7 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return math.ceil(rows / batch_size)
 
 
+@functools.lru_cache(maxsize=4)
 def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of an epoch's rows, a permutation of int64 (rows,).
 
@@ -108,7 +112,9 @@ def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
         >>> sorted(epoch_order(4, seed=42, epoch=0).tolist())
         [0, 1, 2, 3]
     """
-    return np.random.default_rng([_ORDER, seed, epoch]).permutation(rows)
+    order = np.random.default_rng([_ORDER, seed, epoch]).permutation(rows)
+    order.setflags(write=False)
+    return order
 
 
 def augment_light(pixels: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":

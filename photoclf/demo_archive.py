@@ -121,8 +121,12 @@ def draw_demo_archive(
     _remove_half_written(folder)
     with ThreadPoolExecutor(max_workers=2) as pool:
         drawing = pool.map(lambda job: _draw_once(folder, job), jobs)
-        for _ in zip(progress(jobs) if progress else jobs, drawing, strict=True):
-            pass
+        try:
+            for _ in zip(progress(jobs) if progress else jobs, drawing, strict=True):
+                pass
+        finally:
+            # An interrupt would otherwise wait until the last image is drawn.
+            pool.shutdown(cancel_futures=True)
     rows = [(job.path, job.original) for job in jobs if job.original]
     rows += _plant_oddities(folder, jobs)
     lines = [f"{path};{original}\n" for path, original in sorted(rows)]
@@ -159,27 +163,22 @@ def _read_start(folder: Path, choices: dict[str, int]) -> dict[str, Any]:
 def _plan(images_per_class: int, seed: int) -> list[_Job]:
     jobs = []
     for kind, styles in _SUBFOLDERS.items():
-        originals, forms, places = (
-            _deal(choices, images_per_class, (seed, crc32(kind.encode()), number))
-            for number, choices in enumerate((list(ORIGINALS), _FORMS, styles))
-        )
-        for i, (original, form, style) in enumerate(zip(originals, forms, places, strict=True)):
-            stem = _ACCENTED.get((kind, i), f"scan_{(i * 7919 + 137) % 10000:04d}")
+        key = (seed, crc32(kind.encode()))
+        dealt = _deal_together([list(ORIGINALS), _FORMS, styles], images_per_class, key)
+        for i, (original, form, style) in enumerate(dealt):
+            stem = _ACCENTED.get((kind, i), f"scan_{(i * 7919 + 137) % 99991:05d}")
             original = original if kind in STYLES else ""
             path = f"{kind}/{style}/{stem}{form[2]}"
-            jobs.append(_Job(path, kind, style, original, form, (seed, crc32(kind.encode()), 9, i)))
+            jobs.append(_Job(path, kind, style, original, form, (*key, 9, i)))
     jobs += _plan_mixture("Dataset_L2", "lot2_", list(_SUBFOLDERS), images_per_class // 3, seed)
     return jobs + _plan_mixture("Photo_2", "IMG_", ["Photo"], images_per_class // 10, seed)
 
 
 def _plan_mixture(folder: str, stem: str, kinds: list[str], count: int, seed: int) -> list[_Job]:
     count, key = max(count, len(_FORMS) // 2), (seed, crc32(folder.encode()))
-    dealt = [
-        _deal(choices, count, (*key, number))
-        for number, choices in enumerate((kinds, list(ORIGINALS), _FORMS))
-    ]
+    dealt = _deal_together([kinds, list(ORIGINALS), _FORMS], count, key)
     jobs = []
-    for i, (kind, original, form) in enumerate(zip(*dealt, strict=True)):
+    for i, (kind, original, form) in enumerate(dealt):
         style = _SUBFOLDERS[kind][i % len(_SUBFOLDERS[kind])]
         original = original if kind in STYLES else ""
         path = f"{folder}/{stem}{i + 1:04d}{form[2]}"
@@ -187,9 +186,17 @@ def _plan_mixture(folder: str, stem: str, kinds: list[str], count: int, seed: in
     return jobs
 
 
+def _deal_together(
+    decks: list[list[Any]], count: int, key: tuple[int, ...]
+) -> list[tuple[Any, ...]]:
+    dealt = [_deal(deck, count, (*key, number)) for number, deck in enumerate(decks)]
+    return list(zip(*dealt, strict=True))
+
+
 def _deal(choices: list[Any], count: int, key: tuple[int, ...]) -> list[Any]:
     """Deal shuffled decks, one after the other: even shares, and no rhythm to be learnt."""
-    rng, dealt = np.random.default_rng(key), []
+    rng = np.random.default_rng(key)
+    dealt: list[Any] = []
     while len(dealt) < count:
         dealt += [choices[i] for i in rng.permutation(len(choices))]
     return dealt[:count]
@@ -210,7 +217,7 @@ def _draw_once(folder: Path, job: _Job) -> None:
 
 def _encode(image: Image.Image, form: tuple[str, str, str], quality: int) -> bytes:
     file_format, mode, _ = form
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality, "dpi": (300, 300)},
         "PNG": {"compress_level": 3},
         "TIFF": {"compression": "tiff_lzw"},
@@ -226,7 +233,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _plant_oddities(folder: Path, jobs: list[_Job]) -> list[tuple[str, str]]:
-    """Plant what real archives hold; return the group of each that shows a photograph."""
+    """Plant what real archives hold; return the path and group of each that shows a photograph."""
     rows = []
     for kind in ("Photo", "Text"):
         job = next(job for job in jobs if job.kind == kind)

@@ -135,11 +135,20 @@ def _arc(x: float, radius: float, start: float, end: float) -> list[Point]:
     return [(x + radius * math.cos(turn), radius * math.sin(turn)) for turn in turns]
 
 
-_ZIGZAG = [(-45, 0), (-38, -18), (-23, 18), (-8, -18), (8, 18), (23, -18), (38, 18), (45, 0)]
-_BOX = [(-45, -18), (45, -18), (45, 18), (-45, 18), (-45, -18)]
-_CROSS = [[(-25, -25), (25, 25)], [(-25, 25), (25, -25)]]
+_ZIGZAG: list[Point] = [
+    (-45, 0),
+    (-38, -18),
+    (-23, 18),
+    (-8, -18),
+    (8, 18),
+    (23, -18),
+    (38, 18),
+    (45, 0),
+]
+_BOX: list[Point] = [(-45, -18), (45, -18), (45, 18), (-45, 18), (-45, -18)]
+_CROSS: list[list[Point]] = [[(-25, -25), (25, 25)], [(-25, 25), (25, -25)]]
 _COILS = [_arc(x, 12, 180, 360) for x in (-36, -12, 12, 36)]
-_DIODE = [[(-22, -22), (-22, 22), (20, 0), (-22, -22)], [(20, -22), (20, 22)]]
+_DIODE: list[list[Point]] = [[(-22, -22), (-22, 22), (20, 0), (-22, -22)], [(20, -22), (20, 22)]]
 _COMPONENTS = [
     _component(0, [], ""),
     _component(0, [], ""),
@@ -306,7 +315,7 @@ def _report(draw: Draw, size: tuple[int, int], ink: str, rng: Rng, columns: int 
     draw.line((left, 125, left + wide, 125), ink, 2)
     column = wide / columns
     for number in range(columns):
-        x, y, section = left + number * column, 150, 0
+        x, y, section = left + number * column, 150.0, 0
         while y < size[1] - 260:
             section += 1
             draw.text((x, y), f"{number + 1}.{section}  {_pick(_TITLES, rng)}", ink, face(18))
@@ -327,7 +336,7 @@ def _list(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
 
 
 def _invoice(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
-    face, left, right, y = _face(rng), size[0] * 0.1, size[0] * 0.9, 260
+    face, left, right, y = _face(rng), size[0] * 0.1, size[0] * 0.9, 260.0
     draw.text((left, 80), f"FACTURE n° {rng.integers(100, 9999)}", ink, face(30))
     draw.text((left, 140), f"{_pick(_MONTHS, rng)} {_year(rng)}\n{_pick(_WHO, rng)}", ink, face(17))
     draw.text((left, y - 34), "Désignation", ink, face(17))
@@ -343,13 +352,13 @@ def _invoice(draw: Draw, size: tuple[int, int], ink: str, rng: Rng) -> None:
     _paragraph(draw, (left, y + 80), right - left, _prose(rng, 2), face, 15)
 
 
-SCHEMATICS = {
+SCHEMATICS: dict[str, Callable[..., None]] = {
     "circuits": _circuit,
     "graphiques": _chart,
     "organigrammes": _flow,
     "pieces": _mechanics,
 }
-TEXTS = {
+TEXTS: dict[str, Callable[..., None]] = {
     "bulletins": partial(_report, columns=2),
     "courriers": _letter,
     "factures": _invoice,

@@ -84,6 +84,8 @@ def _load(folder: str, file: str) -> Image.Image:
     package, _, inside = folder.partition("/")
     # The package's place is asked for without importing it: importing scikit-learn takes seconds.
     spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"The demo archive needs `{package}`, installed with photoclf.")
     return Image.open(Path(spec.origin).parent / inside / file).convert("RGB")
 
 
@@ -167,9 +169,9 @@ def _paint_watercolour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     unit = max(pixels.shape) / 400 * rng.uniform(0.9, 1.3)
     size = (pixels.shape[1], pixels.shape[0])
     small = [max(round(side / (2.2 * unit)), 8) for side in size]
-    wet = Image.fromarray((_colour(pixels, rng) ** 0.75 * 255).astype(np.uint8)).resize(small)
-    wet = wet.filter(ImageFilter.MedianFilter(7)).resize(size, Image.Resampling.BICUBIC)
-    wet = _wobble(np.asarray(wet, np.float32) / 255, 3 * unit, 14 * unit, rng)
+    sheet = Image.fromarray((_colour(pixels, rng) ** 0.75 * 255).astype(np.uint8)).resize(small)
+    sheet = sheet.filter(ImageFilter.MedianFilter(7)).resize(size, Image.Resampling.BICUBIC)
+    wet = _wobble(np.asarray(sheet, np.float32) / 255, 3 * unit, 14 * unit, rng)
     washes = _blur(0.4 * wet + 0.6 * np.round(wet * 6) / 6, 0.6 * unit)
     # Pigment gathers at the rim of each wash and in the hollows of the paper.
     rims = np.abs(_blur(washes, 0.5 * unit) - _blur(washes, 2.5 * unit)).mean(axis=2)
@@ -255,10 +257,12 @@ def _pencil_lines(tone: Pixels, unit: float) -> Pixels:
     return np.clip((0.95 - dodged) * 3.2, 0, 1)
 
 
-def _strokes(shape: tuple[int, ...], degrees: float, unit: float, rng: np.random.Generator):
+def _strokes(
+    shape: tuple[int, ...], degrees: float, unit: float, rng: np.random.Generator
+) -> Pixels:
     from scipy.ndimage import gaussian_filter
 
-    side = int(np.hypot(*shape[:2])) + 2
+    side = int(np.hypot(shape[0], shape[1])) + 2
     noise = rng.standard_normal((side, side), np.float32)
     noise = gaussian_filter(noise, (0.9 * unit, 9 * unit), mode="wrap", truncate=2.5)
     turned = Image.fromarray(noise / noise.std()).rotate(degrees, Image.Resampling.BILINEAR)

@@ -1,11 +1,14 @@
-"""Scalars of TensorBoard event files, read without TensorFlow and without a plug-in."""
+"""Scalars of TensorBoard event files: read without TensorFlow, smoothed as its slider does."""
 
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from photoclf.errors import ConfigError
 
 # Bytes of the largest record that can be a scalar; the model's graph, images and histograms,
 # which Keras writes into the same files, are larger and are never parsed.
@@ -51,6 +54,35 @@ def read_scalars(files: Sequence[Path], prefix: str = "") -> pd.DataFrame:
     )
 
 
+def smooth(values: Sequence[float] | np.ndarray, weight: float = 0.6) -> np.ndarray:
+    """Smooth values as TensorBoard's slider does: an exponential average, debiased.
+
+    Args:
+        values: In the order of steps; those that aren't finite stay as they are.
+        weight: The slider's position, from 0 (values as they are) to below 1.
+
+    Returns:
+        float64 array of the same length; a constant series is left untouched.
+
+    Source: `classicSmoothing` of TensorBoard's line chart.
+
+    Example:
+        >>> float(smooth([1.0, 2.0])[1])
+        1.625
+    """
+    values = np.array(values, np.float64)
+    if not 0 <= weight < 1:
+        raise ConfigError(f"`weight` must be from 0 to below 1. Received: {weight!r}.")
+    if values.size and (values == values[0]).all():
+        return values
+    last, count = 0.0, 0
+    for i, value in enumerate(values):
+        if np.isfinite(value):
+            last, count = last * weight + (1 - weight) * value, count + 1
+            values[i] = last / (1 - weight**count)
+    return values
+
+
 def _scalars(data: bytes, prefix: str) -> Iterator[tuple[str, int, float, float]]:
     # Imported late: `photoclf --help` and prediction need no protobuf.
     from google.protobuf.message import DecodeError
@@ -67,7 +99,7 @@ def _scalars(data: bytes, prefix: str) -> Iterator[tuple[str, int, float, float]
                 yield value.tag, event.step, event.wall_time, number
 
 
-def _number(value) -> float | None:
+def _number(value: Any) -> float | None:
     if value.WhichOneof("value") == "simple_value":
         return value.simple_value
     tensor = value.tensor

@@ -1,4 +1,4 @@
-"""What every notebook asks of the package first: checked parameters and its workspace."""
+"""Notebooks: checked parameters and a workspace inside, strict execution from outside."""
 
 import types
 from collections.abc import Mapping
@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from photoclf.config import RunConfig
-from photoclf.errors import ConfigError, did_you_mean
-from photoclf.paths import Workspace
+from photoclf.errors import ConfigError, PhotoclfError, did_you_mean
+from photoclf.files import read_json, write_json
+from photoclf.paths import Workspace, find_notebook
+
+
+class NotebookError(PhotoclfError):
+    """A notebook's cell failed, or its kernel died."""
+
 
 # What IPython itself puts among a notebook's variables.
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
@@ -61,3 +67,65 @@ def run_config(variables: Mapping[str, Any]) -> RunConfig:
     """
     names = RunConfig.__dataclass_fields__
     return RunConfig.from_mapping({k: v for k, v in variables.items() if k in names})
+
+
+def execute_notebook(
+    name: str, output: Path, parameters: Mapping[str, Any], *, folder: Path
+) -> None:
+    """Run one of the project's notebooks with papermill, in a kernel of its own.
+
+    Args:
+        name: Its name, such as `03_train_run`.
+        output: Where the executed notebook goes, also when a cell fails. It holds no absolute
+            path of papermill's.
+        parameters: Values for its parameters.
+        folder: The folder that the kernel runs in; relative parameters are relative to it.
+
+    Raises:
+        ConfigError: If the notebook has no such parameter, or the notebook refused a value.
+        NotebookError: If a cell failed; it names the error.
+    """
+    # Here: papermill takes a second to load, and nobody else who imports this module needs it.
+    import papermill
+    from papermill.exceptions import PapermillException, PapermillExecutionError
+
+    source = find_notebook(name)
+    known = papermill.inspect_notebook(str(source))
+    for unknown in (p for p in parameters if p not in known):
+        raise ConfigError(
+            f"A parameter of {name} must be one of {', '.join(known)}."
+            f" Received: {unknown!r}.{did_you_mean(unknown, known)}"
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(output),
+            parameters=dict(parameters),
+            cwd=str(folder),
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+        )
+    except PapermillExecutionError as error:
+        if error.ename == ConfigError.__name__:
+            raise ConfigError(error.evalue) from error
+        raise NotebookError(
+            f"Every cell of {name} must run. Received: {error.ename}: {error.evalue}"
+        ) from error
+    except (PapermillException, RuntimeError) as error:
+        # nbclient says that a kernel died (killed, out of memory) with a RuntimeError.
+        raise NotebookError(f"The kernel of {name} must live. Received: {error}") from error
+    finally:
+        _forget_paths(output)
+
+
+def _forget_paths(output: Path) -> None:
+    """Leave papermill's notes in an executed notebook without the folders of this machine."""
+    if not output.is_file():
+        return
+    notebook = read_json(output)
+    notes = notebook["metadata"].get("papermill", {})
+    for key in ("input_path", "output_path"):
+        notes[key] = Path(notes.get(key) or "").name
+    write_json(output, notebook)

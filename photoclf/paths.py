@@ -1,11 +1,11 @@
 """The folders of a workspace, and where an archive is; importing this touches no file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoclf.errors import ArchiveError, PhotoclfError
+from photoclf.errors import ArchiveError, ConfigError, did_you_mean
 
 ARCHIVE_VARIABLE = "PHOTOCLF_ARCHIVE"
 
@@ -123,17 +123,41 @@ def find_notebook(name: str) -> Path:
     Args:
         name: Its name without `.ipynb`, such as `09_client_report`.
 
-    Returns:
-        Its path: in the checkout's `notebooks/`, or in the installed package.
+    Raises:
+        ConfigError: If there is no such notebook.
+    """
+    return _find("notebook", name, _notebooks_folder().glob("*.ipynb"))
+
+
+def find_space(name: str) -> Path:
+    """Find a search space that comes with the project.
+
+    Args:
+        name: Its name without `.yaml`, such as `depth`.
 
     Raises:
-        PhotoclfError: If there is no such notebook.
+        ConfigError: If there is no such space.
     """
+    return _find("space", name, (_notebooks_folder() / "spaces").glob("*.yaml"))
+
+
+def list_spaces() -> list[str]:
+    """List the names of the search spaces that come with the project."""
+    return sorted(path.stem for path in (_notebooks_folder() / "spaces").glob("*.yaml"))
+
+
+def _notebooks_folder() -> Path:
     package = Path(__file__).parent
-    for folder in (package.parent / "notebooks", package / "notebooks"):
-        if (folder / f"{name}.ipynb").is_file():
-            return folder / f"{name}.ipynb"
-    raise PhotoclfError(
-        f"A notebook must come with the project. Received: {name!r}, which is neither in the"
-        " checkout's notebooks/ nor in the installed package. Reinstall photoclf."
-    )
+    checkout = package.parent / "notebooks"
+    # Installed from a wheel, the notebooks lie inside the package.
+    return checkout if checkout.is_dir() else package / "notebooks"
+
+
+def _find(kind: str, name: str, files: Iterable[Path]) -> Path:
+    known = {path.stem: path for path in files}
+    if name not in known:
+        raise ConfigError(
+            f"A {kind} must be one of {', '.join(sorted(known)) or 'none'}."
+            f" Received: {name!r}.{did_you_mean(name, known)}"
+        )
+    return known[name]

@@ -1,6 +1,5 @@
 """One run: a folder that explains itself, written in an order that survives being killed."""
 
-import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,15 +169,13 @@ def verify_run(run: Run) -> None:
             )
 
 
-def _make_folder(models: Path, name: str) -> Path:
-    for number in itertools.count(1):
-        folder = models / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:  # by another process, maybe: only making it tells
-            continue
-    raise AssertionError("counting never ends")
+def _make_folder(models: Path, name: str, number: int = 1) -> Path:
+    folder = models / (name if number == 1 else f"{name}-{number}")
+    try:
+        folder.mkdir()
+    except FileExistsError:  # made by another process, maybe: only making it tells
+        return _make_folder(models, name, number + 1)
+    return folder
 
 
 def now() -> str:

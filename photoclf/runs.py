@@ -10,7 +10,7 @@ import pandas as pd
 
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, did_you_mean
-from photoclf.events import read_scalars
+from photoclf.events import read_scalars, smooth
 from photoclf.files import read_json, write_json
 from photoclf.run import Run, create_run, finish_run, now, verify_run
 from photoclf.schema import EVENTS, check_table
@@ -104,35 +104,6 @@ def read_events(runs: Sequence[Run]) -> pd.DataFrame:
     frame = frame.drop_duplicates(["position", "tag", "step"], keep="last")
     frame = frame.sort_values(["position", "tag", "step"])
     return check_table(frame[list(EVENTS.columns)].reset_index(drop=True), EVENTS)
-
-
-def smooth(values: Sequence[float] | np.ndarray, weight: float = 0.6) -> np.ndarray:
-    """Smooth values as TensorBoard's slider does: an exponential average, debiased.
-
-    Args:
-        values: In the order of steps; those that aren't finite stay as they are.
-        weight: The slider's position, from 0 (values as they are) to below 1.
-
-    Returns:
-        float64 array of the same length; a constant series is left untouched.
-
-    Source: `classicSmoothing` of TensorBoard's line chart.
-
-    Example:
-        >>> float(smooth([1.0, 2.0])[1])
-        1.625
-    """
-    values = np.array(values, np.float64)
-    if not 0 <= weight < 1:
-        raise ConfigError(f"`weight` must be from 0 to below 1. Received: {weight!r}.")
-    if values.size and (values == values[0]).all():
-        return values
-    last, count = 0.0, 0
-    for i, value in enumerate(values):
-        if np.isfinite(value):
-            last, count = last * weight + (1 - weight) * value, count + 1
-            values[i] = last / (1 - weight**count)
-    return values
 
 
 def comparison_table(runs: Sequence[Run], metric: str) -> pd.DataFrame:

@@ -1,0 +1,391 @@
+"""One subcommand a verb; nothing is computed here."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoclf.config import FITS, RunConfig
+from photoclf.errors import PhotoclfError
+from photoclf.paths import Workspace
+
+# Each command imports what it needs when it runs: `photoclf --help` must answer at once.
+
+
+class _Commands(click.Group):
+    """Tells an expected error in a sentence, and any error without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of the work, not of the alphabet
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. The same command goes on where this one was.", err=True)
+            sys.exit(130)
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"Error: {_sentence(error)}", err=True)
+            sys.exit(error.exit_code if isinstance(error, PhotoclfError) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, PhotoclfError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"the system refused: {error.strerror}{where}. Mend that and run it again."
+    return (
+        f"{type(error).__name__}: {error}. This wasn't expected; run it again as"
+        " `photoclf --debug …` and report what it prints."
+    )
+
+
+class _Numbers(click.ParamType):
+    """Whole numbers separated by commas, such as `32,64`; `none` for an empty list."""
+
+    name = "n,n,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return () if value == "none" else tuple(int(item) for item in value.split(","))
+        except ValueError:
+            self.fail(f"must be whole numbers separated by commas. Received: {value!r}.", param)
+
+
+def _option_of_field(f: Any) -> Callable:
+    rule = f.metadata
+    if "choices" in rule:
+        kind: Any = click.Choice(rule["choices"])
+    elif "items" in rule:
+        kind = _Numbers()
+    else:
+        kind = float if "float" in str(f.type) else int
+    # None means the model's own default, or all; the help of the field says which.
+    default = "the model's own" if f.default is None and f.name in _OF_MODEL else f.default
+    return click.option(
+        f"--{f.name.replace('_', '-')}",
+        f.name,
+        type=kind,
+        default=f.default,
+        show_default="none" if default is None else str(default),
+        help=rule["help"][0].upper() + rule["help"][1:] + ".",
+    )
+
+
+_OF_MODEL = ("image_size", "filters", "dense_units", "dropout")
+
+
+def _run_options(command: Callable) -> Callable:
+    for f in reversed(fields(RunConfig)):
+        command = _option_of_field(f)(command)
+    return command
+
+
+_workspace = click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default="current folder",
+    help="Folder that holds data/, models/ and reports/.",
+    callback=lambda ctx, param, value: Workspace(value),
+)
+_archive = click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    default=None,
+    show_default="$PHOTOCLF_ARCHIVE, else what data/path.txt says",
+    help="The archive's folder; nothing in it is changed.",
+)
+_positive = click.option(
+    "--positive-folder", default="Photo", show_default=True, help="Class folder of photographs."
+)
+_ignored = click.option(
+    "--ignored-folder",
+    "ignored_folders",
+    multiple=True,
+    default=("Dataset_L2", "Photo_2"),
+    show_default=True,
+    help="Class folder without labels; may be given several times.",
+)
+_run = click.option(
+    "--run", "run_id", default="", show_default="the chosen run", help="Name of a run in models/."
+)
+_val = click.option(
+    "--val-fraction", default=0.15, show_default=True, help="Share of images for validation, 0 to 1."
+)
+_test = click.option(
+    "--test-fraction", default=0.3, show_default=True, help="Share of images for the test, 0 to 1."
+)
+_hold_out = click.option(
+    "--hold-out",
+    multiple=True,
+    show_default="none",
+    help="Folder such as Photo/box_12 that goes to the test whole; may be given several times.",
+)
+_split_seed = click.option(
+    "--split-seed", default=42, show_default=True, help="Seed of the split, 0 or more."
+)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="photoclf")
+def main(debug: bool) -> None:
+    """Tell photographs from everything else in a digitised paper archive."""
+
+
+@main.command("demo-archive")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--images-per-class", default=120, show_default=True, help="Images in a class folder.")
+@click.option("--seed", default=42, show_default=True, help="Seed of the drawings, 0 or more.")
+def demo_archive(folder: Path, images_per_class: int, seed: int) -> None:
+    """Draw the demo archive into FOLDER: about 600 images, no network needed."""
+    from photoclf.demo_archive import draw_demo_archive
+
+    files = draw_demo_archive(folder, images_per_class=images_per_class, seed=seed, progress=_bar)
+    click.echo(f"{files} files in {folder}")
+
+
+def _bar(jobs: Any) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(jobs, desc="draw", unit="image")
+
+
+@main.command()
+@_workspace
+@_archive
+@_positive
+@_ignored
+def scan(
+    workspace: Workspace, archive: Path | None, positive_folder: str, ignored_folders: tuple
+) -> None:
+    """Label the archive's files by their folders: data/manifest.csv."""
+    from photoclf import steps
+
+    manifest = steps.scan(
+        workspace, archive, positive_folder=positive_folder, ignored_folders=ignored_folders
+    )
+    photos = int(manifest.label.sum())
+    click.echo(f"{len(manifest)} labelled files, {photos} photographs: {workspace.manifest}")
+
+
+@main.command()
+@_workspace
+@_archive
+@_ignored
+def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) -> None:
+    """Examine every file of the archive: data/audit.csv and the ledger."""
+    from photoclf import steps
+    from photoclf.audit import ledger
+
+    table = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
+    click.echo(ledger(table).to_string(index=False))
+    click.echo(f"{len(table)} files: {workspace.audit}")
+
+
+@main.command()
+@_workspace
+@_val
+@_test
+@_hold_out
+@_split_seed
+def split(
+    workspace: Workspace,
+    val_fraction: float,
+    test_fraction: float,
+    hold_out: tuple,
+    split_seed: int,
+) -> None:
+    """Split the used images into train, val and test: data/split.csv."""
+    from photoclf import steps
+    from photoclf.split import split_hash
+
+    table = steps.split(
+        workspace,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        hold_out=hold_out,
+        seed=split_seed,
+    )
+    counts = table.split.value_counts()
+    sides = ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test"))
+    click.echo(f"{sides}; split {split_hash(table)[:8]}: {workspace.split}")
+
+
+@main.command()
+@_workspace
+@click.option("--image-size", type=int, default=None, show_default="compact_cnn's", help="In px.")
+@click.option("--fit", type=click.Choice(FITS), default="squash", show_default=True)
+def cache(workspace: Workspace, image_size: int | None, fit: str) -> None:
+    """Decode the split's images once, for every run at that size."""
+    from photoclf import steps
+
+    pixels = steps.cache(workspace, image_size=image_size, fit=fit, progress=True)
+    click.echo(f"{len(pixels.pathnames)} images of {pixels.image_size} px in {workspace.cache}")
+
+
+@main.command()
+@_workspace
+@_run_options
+def train(workspace: Workspace, **choices: Any) -> None:
+    """Train one run; the same choices again go on with it, or return it when it is done."""
+    config = RunConfig(**choices)
+    from photoclf.train import train as train_run
+
+    run = train_run(config, workspace, progress=True)
+    best = run.best_epoch
+    click.echo(
+        f"{run.run_id}: best epoch {int(best.epoch)}, val_loss {best.val_loss:.4f},"
+        f" val_accuracy {best.val_accuracy:.4f}"
+    )
+
+
+@main.command()
+@click.argument("space")
+@_workspace
+@click.option("--max-trials", type=click.IntRange(1), show_default="all", help="Trials at most.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
+def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed: bool) -> None:
+    """Run the trials of SPACE (a name such as depth, or a YAML file); goes on where it was."""
+    from photoclf.sweep import read_space, run_sweep
+
+    table = run_sweep(
+        read_space(space),
+        workspace,
+        max_trials=max_trials,
+        retry_failed=retry_failed,
+        progress=True,
+    )
+    click.echo(table.sort_values("val_loss").to_string(index=False))
+    sys.exit(0 if (table.state == "done").all() else 1)
+
+
+@main.command()
+@_workspace
+def compare(workspace: Workspace) -> None:
+    """Compare the finished runs and choose the one with the lowest val_loss."""
+    from photoclf import steps
+
+    chosen, losses, accuracies = steps.compare(workspace)
+    for name, table in (("val_loss", losses), ("val_accuracy", accuracies)):
+        click.echo(f"{name}\n{table.to_string(index=False)}\n")
+    click.echo(f"chosen: {chosen.run_id} (lowest val_loss); {workspace.reports / 'comparison'}")
+
+
+@main.command()
+@_workspace
+@_run
+def evaluate(workspace: Workspace, run_id: str) -> None:
+    """Choose the threshold on val, open the test once, and write the run's figures."""
+    from photoclf import steps
+    from photoclf.evaluate import evaluate as evaluate_run
+
+    evaluation = evaluate_run(steps.find_run_named(workspace, run_id), workspace, progress=True)
+    click.echo(f"{evaluation.run.run_id}: threshold {evaluation.threshold:.4f}")
+    for side in ("val", "test"):
+        figures = evaluation.figures[side]
+        for name in ("recall", "precision", "f1", "accuracy", "roc_auc"):
+            value = figures["metrics"][name]
+            low, high = figures["intervals"].get(name, (None, None))
+            shown = "undefined" if value is None else f"{value:.4f}"
+            interval = "" if low is None or high is None else f"  [{low:.4f}, {high:.4f}]"
+            click.echo(f"  {side:5}{name:10}{shown}{interval}")
+    click.echo(f"{evaluation.run.eval_folder}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_workspace
+@_run
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="reports/<run>/predictions.csv",
+    help="File for the predictions.",
+)
+def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -> None:
+    """Predict every file below FOLDER, without TensorFlow."""
+    from photoclf import steps
+    from photoclf.predict import summarise
+
+    run = steps.find_run_named(workspace, run_id)
+    out = out or workspace.reports / run.run_id / "predictions.csv"
+    predictions = steps.predict(workspace, folder, run, out=out, progress=True)
+    counts = ", ".join(f"{what} {n}" for what, n in summarise(predictions).items())
+    click.echo(f"{len(predictions)} files: {counts}\n{out}")
+
+
+@main.command()
+@_workspace
+@_run
+@click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+def report(workspace: Workspace, run_id: str, lang: str) -> None:
+    """Render the client's report of an evaluated run as one HTML file."""
+    from photoclf import steps
+    from photoclf.report import render_report
+
+    run = steps.find_run_named(workspace, run_id)
+    click.echo(render_report(run, workspace, lang=lang))
+
+
+@main.command()
+@_workspace
+@_archive
+@_positive
+@_ignored
+@_val
+@_test
+@_hold_out
+@_split_seed
+@_run_options
+def pipeline(
+    workspace: Workspace,
+    archive: Path | None,
+    positive_folder: str,
+    ignored_folders: tuple,
+    val_fraction: float,
+    test_fraction: float,
+    hold_out: tuple,
+    split_seed: int,
+    **choices: Any,
+) -> None:
+    """Take an archive from its folder to the report; goes on where it was."""
+    config = RunConfig(**choices)
+    from photoclf.pipeline import PipelineOptions, run_pipeline
+
+    options = PipelineOptions(
+        configs=(config,),
+        positive_folder=positive_folder,
+        ignored_folders=ignored_folders,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        hold_out=hold_out,
+        seed=split_seed,
+    )
+    page = run_pipeline(workspace, archive, options, say=click.echo, progress=True)
+    click.echo(f"report: {page}")
+
+
+@main.command()
+@_workspace
+def demo(workspace: Workspace) -> None:
+    """Draw the demo archive and take it through the pipeline to the report."""
+    from photoclf.pipeline import run_demo
+
+    page = run_demo(workspace, say=click.echo, progress=True)
+    click.echo(f"report: {page}")

@@ -1,0 +1,254 @@
+"""From an archive folder to the report: every step in order, those already done skipped."""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from photoclf import steps
+from photoclf.config import RunConfig
+from photoclf.decode import DECODER_VERSION
+from photoclf.demo_archive import draw_demo_archive
+from photoclf.errors import ArchiveError
+from photoclf.evaluate import evaluate
+from photoclf.files import read_json, sha256_file, sha256_text, write_json
+from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.report import render_report
+from photoclf.run import Run
+from photoclf.runs import find_run
+from photoclf.split import TEST_FRACTION, VAL_FRACTION, read_split, split_hash
+
+LANGUAGES = ("fr", "en")
+
+# Small enough for a newcomer's five minutes; its figures are those of drawings, never the
+# project's quality.
+DEMO_CONFIGS = (
+    RunConfig(model="compact_cnn", image_size=96, epochs=8),
+    RunConfig(model="reference_cnn", image_size=96, epochs=3),
+)
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """What a pipeline may be told.
+
+    Args:
+        configs: The runs to train and compare.
+        positive_folder: See `manifest.scan_archive`.
+        ignored_folders: Class folders without labels; those that hold images are predicted.
+        val_fraction: See `split.make_split`.
+        test_fraction: See `split.make_split`.
+        hold_out: See `split.make_split`.
+        seed: Seed of the split.
+    """
+
+    configs: Sequence[RunConfig] = (RunConfig(),)
+    positive_folder: str = POSITIVE_FOLDER
+    ignored_folders: Collection[str] = IGNORED_FOLDERS
+    val_fraction: float = VAL_FRACTION
+    test_fraction: float = TEST_FRACTION
+    hold_out: Collection[str] = ()
+    seed: int = 42
+
+
+def run_pipeline(
+    workspace: Workspace,
+    archive: str | Path | None = None,
+    options: PipelineOptions | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    progress: bool = False,
+) -> Path:
+    """Take an archive through scan, audit, split, training, comparison, evaluation and report.
+
+    A step is skipped when what it reads hasn't changed since it was done and what it wrote is
+    still there. A killed pipeline therefore goes on where it was, and a finished one ends at once.
+
+    Args:
+        workspace: Where everything is written.
+        archive: The archive's folder; see `paths.resolve_archive`.
+        options: What to train and how to split.
+        say: Called with one line a step.
+        progress: Whether long steps show a progress bar.
+
+    Returns:
+        The French report.
+    """
+    options = options or PipelineOptions()
+    place = resolve_archive(archive, workspace)
+    journal = _Journal(workspace, say)
+    listing = _listing_hash(place)
+    labelling = [options.positive_folder, sorted(options.ignored_folders)]
+    journal.step(
+        "scan",
+        [str(place), listing, labelling],
+        [workspace.manifest],
+        lambda: steps.scan(
+            workspace,
+            place,
+            positive_folder=options.positive_folder,
+            ignored_folders=options.ignored_folders,
+        ),
+        keep_edited=True,
+    )
+    journal.step(
+        "audit",
+        [str(place), listing, labelling, sha256_file(workspace.manifest), DECODER_VERSION],
+        [workspace.audit],
+        lambda: steps.audit(
+            workspace, place, ignored_folders=options.ignored_folders, progress=progress
+        ),
+    )
+    fractions = [options.val_fraction, options.test_fraction, sorted(options.hold_out)]
+    journal.step(
+        "split",
+        [sha256_file(workspace.audit), fractions, options.seed],
+        [workspace.split],
+        lambda: steps.split(
+            workspace,
+            val_fraction=options.val_fraction,
+            test_fraction=options.test_fraction,
+            hold_out=options.hold_out,
+            seed=options.seed,
+        ),
+    )
+    wanted = split_hash(read_split(workspace.split))
+    runs = [_trained(config, workspace, wanted, say, progress) for config in options.configs]
+    marks = [_mark(run) for run in runs]
+    comparison = workspace.reports / "comparison"
+    journal.step(
+        "compare",
+        [wanted, marks],
+        [workspace.choice, comparison / "val_loss.csv", comparison / "curves.png"],
+        lambda: steps.compare(workspace),
+    )
+    run = steps.find_run_named(workspace)
+    journal.step(
+        f"evaluate {run.run_id}",
+        [wanted, _mark(run)],
+        [run.eval_folder / "metrics.json", run.eval_folder / "predictions.csv"],
+        lambda: evaluate(run, workspace, progress=progress),
+    )
+    metrics = sha256_file(run.eval_folder / "metrics.json")
+    reports = workspace.reports / run.run_id
+    for name in sorted(options.ignored_folders):
+        if (place / name).is_dir() and any((place / name).iterdir()):
+            out = reports / f"predictions_{name}.csv"
+            journal.step(
+                f"predict {name}",
+                [_mark(run), metrics, listing],
+                [out],
+                lambda name=name, out=out: steps.predict(
+                    workspace, place / name, run, out=out, progress=progress
+                ),
+            )
+    inputs = [_mark(run), metrics, sha256_file(workspace.audit)]
+    pages = {"fr": reports / "rapport.fr.html", "en": reports / "report.en.html"}
+    for lang in LANGUAGES:
+        journal.step(
+            f"report {lang}",
+            inputs,
+            [pages[lang]],
+            lambda lang=lang: render_report(run, workspace, lang=lang),
+        )
+    return pages["fr"]
+
+
+def run_demo(
+    workspace: Workspace, *, say: Callable[[str], None] = print, progress: bool = False
+) -> Path:
+    """Draw the demo archive and take it through the pipeline.
+
+    Returns:
+        The French report. Its figures are those of drawings, never the project's quality.
+
+    Raises:
+        ArchiveError: If the workspace already belongs to another archive.
+    """
+    archive = workspace.data / "demo_archive"
+    if workspace.archive_note.is_file() and (place := resolve_archive(None, workspace)) != archive:
+        raise ArchiveError(
+            f"The demo must have a workspace of its own. Received: {workspace.root}, which belongs"
+            f" to the archive {place}. Give another one: photoclf demo --workspace DIR."
+        )
+    images = draw_demo_archive(archive)
+    say(f"demo archive: {images} files in {archive}")
+    options = PipelineOptions(configs=DEMO_CONFIGS)
+    return run_pipeline(workspace, archive, options, say=say, progress=progress)
+
+
+class _Journal:
+    """Remembers, in `data/pipeline.json`, what each step read and wrote."""
+
+    def __init__(self, workspace: Workspace, say: Callable[[str], None]) -> None:
+        self._path = workspace.data / "pipeline.json"
+        self._root = workspace.root
+        self._steps: dict[str, Any] = read_json(self._path) if self._path.is_file() else {}
+        self._say = say
+
+    def step(
+        self,
+        name: str,
+        inputs: Sequence[Any],
+        outputs: Sequence[Path],
+        work: Callable[[], Any],
+        *,
+        keep_edited: bool = False,
+    ) -> None:
+        known = self._steps.get(name, {})
+        fingerprint = sha256_text(json.dumps(inputs, default=str))
+        written = known.get("outputs", {})
+        intact = [self._hash(path) == written.get(self._name(path), "") for path in outputs]
+        if all(intact) and known.get("inputs") == fingerprint:
+            self._say(f"{name}: done before")
+            return
+        if keep_edited and not any(intact) and all(path.is_file() for path in outputs):
+            # People correct labels there: what the pipeline didn't write it doesn't overwrite.
+            self._say(f"{name}: kept {self._name(outputs[0])}, edited or made by someone else")
+            return
+        self._say(f"{name} …")
+        work()
+        self._steps[name] = {
+            "inputs": fingerprint,
+            "outputs": {self._name(path): self._hash(path) for path in outputs},
+        }
+        write_json(self._path, self._steps)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    @staticmethod
+    def _hash(path: Path) -> str | None:
+        return sha256_file(path) if path.is_file() else None
+
+
+def _listing_hash(archive: Path) -> str:
+    files = list_files(archive)
+    if files.empty:
+        raise ArchiveError(f"An archive must hold files. Received: {archive}, empty.")
+    lines = files.pathname + ";" + files.bytes.astype(str) + ";" + files.mtime_ns.astype(str)
+    return sha256_text("\n".join(lines))
+
+
+def _trained(
+    config: RunConfig,
+    workspace: Workspace,
+    wanted: str,
+    say: Callable[[str], None],
+    progress: bool,
+) -> Run:
+    run = find_run(workspace.models, config, wanted)
+    if run is not None and run.done:
+        say(f"train {config.model}: done before")
+        return run
+    say(f"train {config.model} …" if run is None else f"train {config.model}: going on …")
+    # Here: a pipeline that has nothing to train doesn't wait for TensorFlow.
+    from photoclf.train import train
+
+    return train(config, workspace, progress=progress)
+
+
+def _mark(run: Run) -> str:
+    return run.run_id + sha256_file(run.folder / "done")

@@ -1,0 +1,201 @@
+"""Each verb on a workspace: read its tables, do one piece of work, write its tables."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from photoclf.audit import audit_images
+from photoclf.cache import PixelCache, build_cache
+from photoclf.config import RunConfig
+from photoclf.errors import ArchiveError
+from photoclf.files import replacing, write_text
+from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.plots import draw_curves, style
+from photoclf.predict import predict_folder
+from photoclf.run import Run
+from photoclf.runs import (
+    choose_run,
+    comparison_table,
+    list_runs,
+    load_run,
+    read_choice,
+    read_events,
+    write_choice,
+)
+from photoclf.schema import AUDIT, MANIFEST, SPLIT, read_table, write_table
+from photoclf.split import TEST_FRACTION, VAL_FRACTION, make_split, read_split, split_hash
+
+
+def scan(
+    workspace: Workspace,
+    archive: str | Path | None = None,
+    *,
+    positive_folder: str = POSITIVE_FOLDER,
+    ignored_folders: Collection[str] = IGNORED_FOLDERS,
+) -> pd.DataFrame:
+    """Label the archive's files, write the manifest, and remember where the archive is.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ArchiveError: If the archive can't be found, or has not two classes.
+    """
+    place = resolve_archive(archive, workspace)
+    manifest = scan_archive(
+        place, positive_folder=positive_folder, ignored_folders=ignored_folders
+    )
+    write_table(manifest, workspace.manifest, MANIFEST)
+    remember_archive(workspace, place)
+    return manifest
+
+
+def audit(
+    workspace: Workspace,
+    archive: str | Path | None = None,
+    *,
+    ignored_folders: Collection[str] = IGNORED_FOLDERS,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Examine every file of the archive and write the audit.
+
+    Files that haven't changed since the last audit aren't read again. Without a manifest the
+    archive is scanned first; when it has no classes, its files are examined without labels.
+
+    Returns:
+        The audit.
+    """
+    place = resolve_archive(archive, workspace)
+    manifest = _manifest_of(workspace, place, ignored_folders)
+    previous = read_table(workspace.audit, AUDIT) if workspace.audit.is_file() else None
+    table = audit_images(
+        place,
+        manifest,
+        ignored_folders=ignored_folders,
+        previous=previous,
+        journal=workspace.data / "audit.journal",
+        progress=progress,
+    )
+    write_table(table, workspace.audit, AUDIT)
+    remember_archive(workspace, place)
+    return table
+
+
+def split(
+    workspace: Workspace,
+    *,
+    val_fraction: float = VAL_FRACTION,
+    test_fraction: float = TEST_FRACTION,
+    hold_out: Collection[str] = (),
+    seed: int = 42,
+) -> pd.DataFrame:
+    """Split the audited images and write the split, which is frozen from then on.
+
+    Returns:
+        The split.
+    """
+    table = make_split(
+        read_table(workspace.audit, AUDIT),
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        hold_out=hold_out,
+        seed=seed,
+    )
+    write_table(table, workspace.split, SPLIT)
+    return table
+
+
+def cache(
+    workspace: Workspace,
+    *,
+    image_size: int | None = None,
+    fit: str = "squash",
+    progress: bool = False,
+) -> PixelCache:
+    """Decode the split's images at one size, `compact_cnn`'s by default."""
+    config = RunConfig(image_size=image_size, fit=fit).resolved()
+    assert config.image_size is not None
+    return build_cache(
+        resolve_archive(None, workspace),
+        read_split(workspace.split),
+        workspace.cache,
+        image_size=config.image_size,
+        fit=config.fit,
+        progress=progress,
+    )
+
+
+def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
+    """Compare the finished runs on the workspace's split and choose one.
+
+    Returns:
+        The run with the lowest `val_loss`, and the tables of `val_loss` and `val_accuracy` (see
+        `runs.comparison_table`), also written to `reports/comparison/` with a figure.
+
+    Raises:
+        RunError: If no run on this split is finished.
+    """
+    wanted = split_hash(read_split(workspace.split))
+    runs = [r for r in list_runs(workspace.models) if r.done and _split_of(r) == wanted]
+    chosen = choose_run(runs)
+    tables = [comparison_table(runs, metric) for metric in ("val_loss", "val_accuracy")]
+    folder = workspace.reports / "comparison"
+    for metric, table in zip(("val_loss", "val_accuracy"), tables, strict=True):
+        write_text(folder / f"{metric}.csv", table.to_csv(sep=";", index=False))
+    _write_curves(runs, chosen, folder / "curves.png")
+    write_choice(workspace.choice, chosen, runs)
+    return chosen, tables[0], tables[1]
+
+
+def predict(
+    workspace: Workspace, folder: Path, run: Run, *, out: Path, progress: bool = False
+) -> pd.DataFrame:
+    """Predict every file below a folder and write the predictions."""
+    return predict_folder(folder, run, out=out, progress=progress)
+
+
+def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
+    """Find a run by name; the one that comparing chose when no name is given."""
+    if run_id:
+        return load_run(workspace.models, run_id)
+    return read_choice(workspace.choice, workspace.models)
+
+
+def remember_archive(workspace: Workspace, archive: Path) -> None:
+    """Write where the archive is into `data/path.txt`, for the verbs that come after."""
+    if not _is_remembered(workspace, archive):
+        write_text(workspace.archive_note, f"{archive}\n")
+
+
+def _is_remembered(workspace: Workspace, archive: Path) -> bool:
+    note = workspace.archive_note
+    return note.is_file() and resolve_archive(None, workspace, environment={}) == archive
+
+
+def _manifest_of(
+    workspace: Workspace, archive: Path, ignored_folders: Collection[str]
+) -> pd.DataFrame | None:
+    if workspace.manifest.is_file():
+        return read_manifest(workspace.manifest, archive)
+    try:
+        return scan(workspace, archive, ignored_folders=ignored_folders)
+    except ArchiveError:
+        return None
+
+
+def _split_of(run: Run) -> str | None:
+    return run.provenance.get("split_hash")
+
+
+def _write_curves(runs: list[Run], chosen: Run, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    events = read_events(runs)
+    with style():
+        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        for axes, tag in zip(figure.subplots(1, 2), ("val_loss", "val_accuracy"), strict=True):
+            draw_curves(axes, events, tag, highlight=chosen.run_id)
+        with replacing(path) as file:
+            figure.savefig(file, format="png", dpi=150)

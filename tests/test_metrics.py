@@ -1,0 +1,315 @@
+import math
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from photoclf.errors import PhotoclfError
+from photoclf.metrics import (
+    METRICS,
+    ScoreError,
+    bootstrap_intervals,
+    calibration_table,
+    choose_threshold,
+    classification_metrics,
+    confusion,
+    exact_interval,
+)
+
+# Few distinct scores make many ties; 0, 1 and 0.5 are where clipping and deciding turn.
+SCORE = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1)
+ROWS = st.lists(st.tuples(st.integers(0, 1), SCORE), min_size=1, max_size=40)
+THRESHOLD = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)
+
+
+def columns(rows):
+    y, s = zip(*rows, strict=True)
+    return np.array(y), np.array(s)
+
+
+def some(n=300, seed=0):
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 2, n)
+    return y, np.clip(generator.normal(0.3 + 0.4 * y, 0.25), 0, 1)
+
+
+@settings(deadline=None, max_examples=150)
+@given(ROWS, THRESHOLD)
+def test_metrics_equal_scikit_learns_wherever_both_exist(rows, threshold):
+    y, s = columns(rows)
+    decided = (s >= threshold).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = {
+            "precision": sk.precision_score(y, decided, zero_division=np.nan),
+            "recall": sk.recall_score(y, decided, zero_division=np.nan),
+            "f1": sk.f1_score(y, decided, zero_division=np.nan),
+            "specificity": sk.recall_score(y, decided, pos_label=0, zero_division=np.nan),
+            "accuracy": sk.accuracy_score(y, decided),
+            "brier": sk.brier_score_loss(y, s),
+            "log_loss": sk.log_loss(y, s, labels=[0, 1]),
+        }
+        if len(set(y)) == 2:
+            expected["balanced_accuracy"] = sk.balanced_accuracy_score(y, decided)
+            expected["roc_auc"] = sk.roc_auc_score(y, s)
+        if y.any():
+            expected["average_precision"] = sk.average_precision_score(y, s)
+    received = classification_metrics(y, s, threshold)
+    assert set(received) == set(METRICS)
+    for name, value in expected.items():
+        np.testing.assert_allclose(received[name], value, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@given(ROWS, THRESHOLD)
+def test_the_four_counts_add_up_to_the_images(rows, threshold):
+    y, s = columns(rows)
+    counts = confusion(y, s, threshold)
+    assert sum(counts.values()) == len(y)
+    assert counts["tp"] + counts["fn"] == y.sum()
+    assert counts["tp"] + counts["fp"] == (s >= threshold).sum()
+
+
+@pytest.mark.parametrize(
+    ("labels", "undefined"),
+    [
+        (
+            [0, 0],
+            {"precision", "recall", "f1", "balanced_accuracy", "roc_auc", "average_precision"},
+        ),
+        ([1, 1], {"precision", "specificity", "balanced_accuracy", "roc_auc"}),
+        ([], set(METRICS)),
+    ],
+)
+def test_what_a_missing_class_leaves_undefined_is_nan_without_a_warning(labels, undefined):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        received = classification_metrics(labels, [0.2] * len(labels), 0.5)
+    assert {name for name, value in received.items() if math.isnan(value)} == undefined
+
+
+def test_all_scores_equal_rank_nothing():
+    received = classification_metrics([1, 0, 0, 0], [0.5] * 4, 0.5)
+    assert received["roc_auc"] == 0.5
+    assert received["average_precision"] == 0.25
+
+
+def test_the_calibration_error_weighs_each_bins_gap_by_its_images():
+    labels, scores = [1, 0, 1, 1], [0.81, 0.85, 0.3, 1.0]
+    # Bins [0.8, 0.9): |0.83 − 0.5|·2, [0.3, 0.4): |0.3 − 1|, [0.9, 1]: 0.
+    received = classification_metrics(labels, scores, 0.5)["ece"]
+    assert received == pytest.approx((0.33 * 2 + 0.7) / 4)
+    table = calibration_table(labels, scores)
+    gaps = (table["mean_score"] - table["photo_share"]).abs() * table["images"]
+    assert gaps.sum() / 4 == pytest.approx(received)
+    assert table["images"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 2, 1]
+
+
+def test_float32_scores_and_boolean_labels_are_taken():
+    y, s = some()
+    expected = classification_metrics(y, s.astype(np.float32).astype(np.float64), 0.5)
+    assert classification_metrics(y == 1, s.astype(np.float32), 0.5) == expected
+
+
+# Thresholds
+
+
+def f1_at(y, s, threshold):
+    counts = confusion(y, s, threshold)
+    return 2 * counts["tp"] / (2 * counts["tp"] + counts["fp"] + counts["fn"])
+
+
+@settings(deadline=None)
+@given(ROWS.filter(lambda rows: any(y for y, _ in rows)))
+def test_no_threshold_has_a_higher_f1_than_the_chosen_one(rows):
+    y, s = columns(rows)
+    chosen = choose_threshold(y, s)
+    best = max(f1_at(y, s, t) for t in [0.0, 1.0, *s])
+    assert f1_at(y, s, chosen) == best
+
+
+def test_of_equally_good_thresholds_the_nearest_to_a_half_is_chosen():
+    # Cutting below 0.9 or below 0.6 gives F1 2/3 each: 1 of 2 found, or 2 found among 4.
+    labels, scores = [1, 0, 0, 1], [0.9, 0.8, 0.7, 0.6]
+    assert f1_at(labels, scores, 0.85) == f1_at(labels, scores, 0.3) == pytest.approx(2 / 3)
+    assert choose_threshold(labels, scores) == pytest.approx(0.3)
+    assert choose_threshold(labels, [0.7, 0.6, 0.05, 0.02]) == pytest.approx(0.65)
+
+
+def test_a_threshold_stands_half_way_between_scores():
+    assert choose_threshold([0, 1], [0.2, 0.6]) == pytest.approx(0.4)
+    assert choose_threshold([1, 1], [0.4, 0.6]) == pytest.approx(0.2)
+    assert choose_threshold([1], [0.0]) == 0.0
+    assert choose_threshold([1], [1.0]) == 0.5
+
+
+def test_between_adjacent_numbers_the_decisions_still_hold():
+    low = 0.3
+    high = np.nextafter(low, 1)
+    assert f1_at([0, 1], [low, high], choose_threshold([0, 1], [low, high])) == 1.0
+
+
+def test_a_threshold_without_any_photo_is_refused():
+    for labels in ([], [0, 0]):
+        with pytest.raises(ScoreError, match="at least one photo"):
+            choose_threshold(labels, [0.5] * len(labels))
+
+
+def test_a_hundred_thousand_scores_are_cut_at_once():
+    y, s = some(100_000)
+    began = time.process_time()
+    choose_threshold(y, s)
+    assert time.process_time() - began < 0.5
+
+
+# Intervals
+
+
+def test_intervals_hold_the_estimate_and_repeat_with_their_seed():
+    y, s = some()
+    groups = np.arange(300) // 3
+    first = bootstrap_intervals(y, s, 0.5, groups, draws=200)
+    assert first == bootstrap_intervals(y, s, 0.5, groups, draws=200)
+    assert first != bootstrap_intervals(y, s, 0.5, groups, draws=200, seed=1)
+    for name, value in classification_metrics(y, s, 0.5).items():
+        low, high = first[name]
+        # The calibration error of a resample is larger than that of its sample, on average.
+        assert low < high
+        assert name == "ece" or low <= value <= high
+
+
+def test_a_resample_is_measured_as_if_its_images_had_been_copied():
+    from photoclf import metrics
+
+    y, s = some(40)
+    s = s.round(1)
+    group = np.arange(40) // 4
+    weights = metrics._draw_weights(np.random.default_rng(0), 3, 10)
+    assert weights.sum(axis=1).tolist() == [10, 10, 10]
+    received = metrics._Resampling(y, s, 0.5, group).metrics(weights)
+    for draw in range(3):
+        rows = np.repeat(np.arange(40), weights[draw][group].astype(int))
+        for name, value in classification_metrics(y[rows], s[rows], 0.5).items():
+            np.testing.assert_allclose(received[name][draw], value, rtol=1e-12, err_msg=name)
+
+
+def test_copies_of_an_image_do_not_make_an_interval_narrower():
+    y, s = some(100)
+    once = bootstrap_intervals(y, s, 0.5, np.arange(100))
+    copied = [np.repeat(values, 10) for values in (y, s, np.arange(100))]
+    tenfold = bootstrap_intervals(copied[0], copied[1], 0.5, copied[2])
+    blind = bootstrap_intervals(copied[0], copied[1], 0.5, np.arange(1000))
+    np.testing.assert_allclose(tenfold["accuracy"], once["accuracy"])
+    assert np.diff(blind["accuracy"])[0] < 0.5 * np.diff(once["accuracy"])[0]
+
+
+def test_the_interval_of_accuracy_is_about_the_binomial_one():
+    y, s = some(1000)
+    right = int(((s >= 0.5) == y).sum())
+    np.testing.assert_allclose(
+        bootstrap_intervals(y, s, 0.5, np.arange(1000))["accuracy"],
+        exact_interval(right, 1000),
+        atol=0.006,
+    )
+
+
+def test_groups_may_be_named_and_rows_in_any_order():
+    y, s = some(60)
+    groups = np.array([f"Photo/{i // 4}é" for i in range(60)])
+    shuffled = np.random.default_rng(1).permutation(60)
+    first = bootstrap_intervals(y, s, 0.5, list(groups), draws=50)
+    second = bootstrap_intervals(y[shuffled], s[shuffled], 0.5, groups[shuffled], draws=50)
+    for name in METRICS:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-9)
+
+
+def test_what_cannot_be_resampled_has_no_interval():
+    for labels, groups in (([], []), ([1, 0], ["a", "a"])):
+        intervals = bootstrap_intervals(labels, [0.5] * len(labels), 0.5, groups)
+        assert np.isnan(list(intervals.values())).all()
+    intervals = bootstrap_intervals([1, 1], [0.9, 0.1], 0.5, ["a", "b"], draws=20)
+    assert np.isnan(intervals["roc_auc"]).all()
+    assert intervals["recall"] == (0.0, 1.0)
+
+
+def test_a_thousand_draws_of_ten_thousand_images_take_seconds():
+    y, s = some(10_000)
+    began = time.process_time()
+    bootstrap_intervals(y, s, 0.5, np.arange(10_000))
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "expected"),
+    [(0, 10, (0, 0.308498)), (10, 10, (0.691503, 1)), (5, 10, (0.187086, 0.812914))],
+)
+def test_exact_intervals_equal_published_ones(successes, trials, expected):
+    np.testing.assert_allclose(exact_interval(successes, trials), expected, atol=5e-6)
+
+
+def test_an_interval_without_trials_says_nothing():
+    assert exact_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("arguments", [(-1, 3), (4, 3), (0, -1), (1, 2, 1.0)])
+def test_impossible_proportions_are_refused(arguments):
+    with pytest.raises(ScoreError, match="successes"):
+        exact_interval(*arguments)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "told"),
+    [
+        ([0, 1], [0.5], "one length"),
+        ([[0, 1]], [[0.5, 0.5]], "one length"),
+        ([0, 2], [0.5, 0.5], "0 or 1. Received: 2.0 in row 1"),
+        ([0, math.nan], [0.5, 0.5], "0 or 1. Received: nan"),
+        ([0, 1], [0.5, math.nan], "from 0 to 1. Received: nan in row 1"),
+        ([0, 1], [-0.1, 1.5], r"Received: -0.1 in row 0 \(2 such rows\)"),
+        ([0, 1], [0.5, math.inf], "from 0 to 1"),
+        ([0, 1], ["a", "b"], "scores must be numbers"),
+    ],
+)
+def test_what_is_no_label_or_score_is_refused_with_its_row(labels, scores, told):
+    for act in (
+        lambda: confusion(labels, scores, 0.5),
+        lambda: classification_metrics(labels, scores, 0.5),
+        lambda: choose_threshold(labels, scores),
+        lambda: bootstrap_intervals(labels, scores, 0.5, [1, 2]),
+        lambda: calibration_table(labels, scores),
+    ):
+        with pytest.raises(ScoreError, match=told) as caught:
+            act()
+        assert isinstance(caught.value, PhotoclfError)
+        assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan])
+def test_a_threshold_out_of_range_is_refused(threshold):
+    with pytest.raises(ScoreError, match="threshold must be from 0 to 1"):
+        confusion([1], [0.5], threshold)
+
+
+def test_bootstrapping_refuses_what_it_cannot_use():
+    with pytest.raises(ScoreError, match="one group an image"):
+        bootstrap_intervals([0, 1], [0.5, 0.5], 0.5, ["a"])
+    for wrong in ({"draws": 0}, {"level": 1.0}):
+        with pytest.raises(ScoreError, match="draws"):
+            bootstrap_intervals([0, 1], [0.5, 0.5], 0.5, ["a", "b"], **wrong)
+
+
+def test_measuring_loads_neither_scikit_learn_nor_scipy():
+    code = (
+        "import sys; from photoclf.metrics import *;"
+        "bootstrap_intervals([0, 1], [0.1, 0.9], 0.5, ['a', 'b'], draws=3);"
+        "assert not {'sklearn', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from photoclf import overview
+from photoclf.audit import audit_images
+from photoclf.manifest import scan_archive
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive")
+    rng = np.random.default_rng(0)
+    for name, count, suffix in (("Photo", 4, "jpg"), ("Text", 6, "png")):
+        (folder / name / "box").mkdir(parents=True)
+        for i in range(count):
+            grid = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            image = Image.fromarray(grid).resize((80 + 10 * i, 40), Image.Resampling.NEAREST)
+            image.save(folder / name / "box" / f"{i}.{suffix}")
+    twin = Image.open(folder / "Text/box/0.png")
+    twin.resize((160, 80), Image.Resampling.NEAREST).save(folder / "Text/box/twin.png")
+    (folder / "Text/empty.png").write_bytes(b"")
+    (folder / "desktop.ini").write_text("[x]")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audit(archive):
+    return audit_images(archive, scan_archive(archive))
+
+
+def test_class_table_counts_used_images_and_their_shares_add_up(audit):
+    table = overview.class_table(audit).set_index("class_folder")
+    assert table.images.to_dict() == {"Photo": 4, "Text": 7}
+    assert table.label.to_dict() == {"Photo": 1, "Text": 0}
+    assert table.share.sum() == pytest.approx(1)
+    assert table.groups["Text"] == 6
+    assert table.median_side_px["Photo"] == 95
+
+
+def test_status_table_adds_up_to_every_file(audit):
+    table = overview.status_table(audit)
+    assert table.loc["total", "total"] == len(audit)
+    assert table.loc["Text", "unreadable"] == 1
+    assert table.loc["(root)", "ignored"] == 1
+    assert (table.drop(columns="total").sum(axis=1) == table.total).all()
+
+
+def test_format_table_counts_what_the_bytes_are(audit):
+    assert overview.format_table(audit).loc["Photo"].to_dict() == {"JPEG RGB": 4, "PNG RGB": 0}
+
+
+def test_lost_files_come_with_a_reason(audit):
+    lost = overview.lost_files(audit)
+    assert lost.pathname.tolist() == ["Text/empty.png"]
+    assert lost.reason.tolist() == ["empty_file"]
+
+
+def test_group_table_counts_alike_images_once(audit):
+    table = overview.group_table(audit)
+    assert table.set_index("images_in_group").groups.to_dict() == {1: 9, 2: 1}
+    assert table.images.sum() == 11
+    assert set(overview.largest_groups(audit, 5)) == {"Text/box/0.png", "Text/box/twin.png"}
+
+
+def test_an_archive_without_alike_images_has_no_largest_group(audit):
+    assert overview.largest_groups(audit[audit.pathname != "Text/box/twin.png"], 5) == []
+
+
+def test_extreme_images_are_the_lowest_then_the_highest(audit):
+    names = overview.extreme_images(audit, "width", 1)
+    assert names == ["Photo/box/0.jpg", "Text/box/twin.png"]
+
+
+def test_separation_finds_the_file_property_that_gives_the_class_away(audit):
+    table = overview.separation_table(audit)
+    format_row = table[table.measure == "is_jpeg"].iloc[0]
+    assert format_row.auc == 1
+    assert format_row.photos_are == "higher"
+    assert table.auc.between(0.5, 1).all()
+
+
+def test_samples_depend_on_the_seed_alone(audit):
+    first, again = (overview.sample_images(audit, 2, seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+    assert first.class_folder.tolist() == ["Photo"] * 2 + ["Text"] * 2
+    assert len(overview.sample_images(audit, 100, seed=3)) == 11
+
+
+def test_thumbnails_keep_an_image_whole_on_white(archive):
+    (thumbnail,) = overview.load_thumbnails(archive, ["Photo/box/0.jpg"], size=80)
+    assert thumbnail.shape == (80, 80, 3)
+    assert (thumbnail[:20] == 255).all()
+    assert (thumbnail[20:60] != 255).any()
+
+
+def test_list_folder_names_each_file_with_its_size(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events").write_bytes(b"x" * 2048)
+    (tmp_path / "done").write_bytes(b"")
+    assert overview.list_folder(tmp_path).to_dict("list") == {
+        "file": ["done", "logs/events"],
+        "kib": [0.0, 2.0],
+    }
