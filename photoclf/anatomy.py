@@ -85,7 +85,7 @@ def feature_maps(model: keras.Model, pixels: np.ndarray, layer: str) -> np.ndarr
             f"`layer` must be one of {', '.join(names)}. Received: {layer!r}."
             f"{did_you_mean(layer, names)}"
         )
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    part = keras.Model(model.input, model.get_layer(layer).output)
     return np.asarray(part(pixels[None], training=False))[0]
 
 
