@@ -65,6 +65,21 @@ def apply_layer(layer: keras.Layer, values: np.ndarray, *, training: bool = Fals
     return np.asarray(layer(batch, **options))[0]
 
 
+def to_picture(values: np.ndarray) -> np.ndarray:
+    """Scale one map to grey values, its lowest to black and its highest to white.
+
+    Args:
+        values: Float array (height, width) or (height, width, 1).
+
+    Returns:
+        uint8 array (height, width); all black when the map is constant.
+    """
+    grey = np.asarray(values, np.float64).reshape(np.shape(values)[:2])
+    span = grey.max() - grey.min()
+    scaled = 255 * (grey - grey.min()) / span if span else np.zeros_like(grey)
+    return scaled.astype(np.uint8)
+
+
 def feature_maps(model: keras.Model, pixels: np.ndarray, layer: str) -> np.ndarray:
     """Return what a layer of a model answers to one image.
 

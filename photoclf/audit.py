@@ -32,7 +32,7 @@ from photoclf.manifest import (
     source_folder,
     why_ignored,
 )
-from photoclf.schema import AUDIT, STATUSES, check_table, read_raw
+from photoclf.schema import AUDIT, STATUSES, check_table, read_raw, unescape_pathname
 
 # Hashes and quality are taken from the image at this size: large enough for both, and cheap.
 THUMBNAIL_SIZE = 128
@@ -77,18 +77,19 @@ def audit_images(
         A `schema.AUDIT` frame sorted by pathname, one row a file.
 
     Raises:
-        TableError: If the manifest names files that are gone.
+        TableError: If the manifest or the archive's groups file names files that are gone.
     """
-    if manifest is not None:
-        check_files_exist(manifest.pathname, archive, "the manifest")
     files = list_files(archive)
+    if manifest is not None:
+        check_files_exist(manifest.pathname, archive, "the manifest", files.pathname)
+    named_groups = _named_groups(archive, files)
     rows = _placed(files, manifest, ignored_folders)
     known = _known_rows(previous, journal)
     todo = [i for i, row in enumerate(rows) if row["status"] == "" and not _recall(row, known)]
     for i, measured in _examined(archive, rows, todo, journal, workers, progress):
         rows[i] |= measured
     audit = check_table(pd.DataFrame(rows, columns=list(AUDIT.columns)), AUDIT)
-    audit = _with_duplicates(audit, max_distance, _named_groups(archive))
+    audit = _with_duplicates(audit, max_distance, named_groups)
     check_ledger(audit, len(files))
     if journal is not None:
         journal.unlink(missing_ok=True)
@@ -147,7 +148,9 @@ def _quality(pixels: np.ndarray) -> dict[str, Any]:
     shares = np.bincount(grey.astype(np.uint8).ravel(), minlength=256) / grey.size
     shares = shares[shares > 0]
     red_green, yellow_blue = rgb[..., 0] - rgb[..., 1], rgb[..., :2].mean(axis=-1) - rgb[..., 2]
-    small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize((32, 32), Image.Resampling.BOX))
+    small = np.asarray(
+        Image.fromarray(grey.astype(np.uint8)).resize((32, 32), Image.Resampling.BOX)
+    )
     contrast = float(grey.std())
     return {
         "phash": f"{perceptual_hash(small):016x}" if contrast >= MIN_CONTRAST else "",
@@ -236,8 +239,10 @@ def _examined(
     paths = [archive / rows[i]["pathname"] for i in todo]
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        open(journal or os.devnull, "a", encoding="utf-8") as notes,
+        # Line by line, so that a kill loses the files in hand and no more.
+        open(journal or os.devnull, "a", encoding="utf-8", buffering=1) as notes,
     ):
+        notes.write("\n")  # ends the half line that a kill may have left
         results = tqdm(
             pool.map(examine_file, paths),
             total=len(todo),
@@ -251,7 +256,7 @@ def _examined(
             yield i, measured
 
 
-def _named_groups(archive: Path) -> dict[str, str]:
+def _named_groups(archive: Path, files: pd.DataFrame) -> dict[str, str]:
     path = archive / GROUPS_FILE
     if not path.is_file():
         return {}
@@ -261,7 +266,14 @@ def _named_groups(archive: Path) -> dict[str, str]:
             f"A groups file must have the columns pathname;group. Received: {path} with"
             f" {list(groups.columns)}. Correct or rename it."
         )
-    return dict(zip(groups.pathname, groups.group, strict=True))
+    names = groups.pathname.map(unescape_pathname)
+    check_files_exist(names, archive, str(path), files.pathname)
+    if names.duplicated().any():
+        raise TableError(
+            f"A groups file must name a file once. Received: {names[names.duplicated()].iloc[0]!r}"
+            f" twice in {path}. Remove one of the rows."
+        )
+    return dict(zip(names, groups.group, strict=True))
 
 
 def _with_duplicates(

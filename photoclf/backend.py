@@ -27,7 +27,9 @@ def quiet_stderr() -> Iterator[None]:
 
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Whatever goes wrong comes as a Python exception as well; even TensorFlow's errors on the stream
+# tell of its own rewriting of graphs, which nobody who reads them can mend.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Some lines are written before the level above is read, hence the closed stream.
 with quiet_stderr():
     import keras

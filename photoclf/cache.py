@@ -1,6 +1,7 @@
 """Decode once: uint8 pixels in one file on disk, shared by every run."""
 
 import functools
+import math
 import os
 import shutil
 import zlib
@@ -13,9 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.decode import DECODER_VERSION, DecodeError, decode_image
+from photoclf.decode import DECODER_VERSION, DecodeError, decode_image, read_bytes
 from photoclf.errors import PhotoclfError
-from photoclf.files import read_json, sha256_text, write_json
+from photoclf.files import read_json, sha256_bytes, sha256_text, write_json
 
 
 class CacheError(PhotoclfError):
@@ -73,7 +74,7 @@ def build_cache(
     """Decode images into a cache, or open it when it is already there.
 
     A killed build goes on where it was. Two builds at once write the same bytes to the same
-    places, so that neither harms the other.
+    places of one file that neither shortens, so that neither harms the other.
 
     Args:
         archive: The archive's folder.
@@ -88,21 +89,24 @@ def build_cache(
         The cache, its checksum verified.
 
     Raises:
-        CacheError: If the disk is too small, or an image changed since the audit.
+        CacheError: If there is no image, the disk is too small, an image changed since the audit,
+            or the cache isn't what was built.
     """
+    if images.empty:
+        raise CacheError("A pixel cache must have images. Received: none. Make a split with some.")
     images = images.sort_values("pathname")
     place = folder / _cache_key(images, image_size, fit)
-    names = tuple(images.pathname)
+    shape = (len(images), image_size, image_size, 3)
     if not (place / "done.json").is_file():
-        _fill(archive, names, place, image_size, fit, workers, progress)
-    pixels = np.load(place / "pixels.npy", mmap_mode="r")
-    if _checksum(pixels) != read_json(place / "done.json")["crc32"]:
+        _fill(archive, images, place, shape, fit, workers, progress)
+    if not _is_sound(place, shape):
         shutil.rmtree(place)
         raise CacheError(
             f"The pixel cache must be what was built. Received: other bytes in {place}."
             " It has been removed; run the same command again to build it anew."
         )
-    return PixelCache(pixels, names, image_size, fit)
+    pixels = np.memmap(place / "pixels.bin", np.uint8, "r", shape=shape)
+    return PixelCache(pixels, tuple(images.pathname), image_size, fit)
 
 
 def _cache_key(images: pd.DataFrame, image_size: int, fit: str) -> str:
@@ -112,28 +116,33 @@ def _cache_key(images: pd.DataFrame, image_size: int, fit: str) -> str:
 
 def _fill(
     archive: Path,
-    names: tuple[str, ...],
+    images: pd.DataFrame,
     place: Path,
-    image_size: int,
+    shape: tuple[int, ...],
     fit: str,
     workers: int | None,
     progress: bool,
 ) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    shape = (len(names), image_size, image_size, 3)
     _check_space(place, shape)
-    pixels = _map_array(place / "pixels.npy", shape)
-    # A row's flag is set after its pixels: what a kill leaves unflagged is decoded again.
-    flags = _map_array(place / "rows_done.npy", shape[:1])
+    # The pixels, and after them one flag a row.
+    whole = _map_file(place / "pixels.bin", math.prod(shape) + shape[0])
+    pixels, flags = whole[: -shape[0]].reshape(shape), whole[-shape[0] :]
+    names, hashes = images.pathname.tolist(), images.sha256.tolist()
 
     def decode_row(row: int) -> None:
         try:
-            pixels[row] = decode_image(archive / names[row], image_size, fit)
+            data = read_bytes(archive / names[row])
+            changed = "" if sha256_bytes(data) == hashes[row] else "other bytes"
+            pixels[row] = decode_image(data, shape[1], fit)
         except DecodeError as error:
+            changed = error.reason
+        if changed:
             raise CacheError(
-                f"An image must decode as it did in the audit. Received: {names[row]!r},"
-                f" {error.reason}. Audit the archive again: photoclf audit."
-            ) from error
+                f"An image must be what it was in the audit. Received: {names[row]!r}, {changed}."
+                " Audit the archive again: photoclf audit."
+            )
+        # After its pixels: what a kill leaves unflagged is decoded again.
         flags[row] = 1
 
     todo = np.flatnonzero(flags == 0).tolist()
@@ -141,25 +150,29 @@ def _fill(
         done = pool.map(decode_row, todo)
         for _ in tqdm(done, total=len(todo), desc="decode", unit="image", disable=not progress):
             pass
-    pixels.flush()
+    whole.flush()
     write_json(place / "done.json", {"crc32": _checksum(pixels), "images": len(names)})
-    (place / "rows_done.npy").unlink(missing_ok=True)
 
 
-def _map_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    if path.is_file():
-        try:
-            array = np.lib.format.open_memmap(path, mode="r+")
-            if array.shape == shape and array.dtype == np.uint8:
-                return array
-        except ValueError:  # killed before the file had its full length
-            pass
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+def _map_file(path: Path, size: int) -> np.memmap:
+    with open(path, "ab") as file:  # makes the file, and shortens none that is there
+        if file.tell() < size:
+            file.truncate(size)
+    return np.memmap(path, np.uint8, "r+", shape=(size,))
+
+
+def _is_sound(place: Path, shape: tuple[int, ...]) -> bool:
+    try:
+        # The map is let go on return: Windows removes no file that is mapped.
+        pixels = np.memmap(place / "pixels.bin", np.uint8, "r", shape=shape)
+        return _checksum(pixels) == read_json(place / "done.json")["crc32"]
+    except (OSError, ValueError, LookupError, TypeError):  # gone, shortened, or no such JSON
+        return False
 
 
 def _check_space(place: Path, shape: tuple[int, ...]) -> None:
-    needed, free = int(np.prod(shape)), shutil.disk_usage(place).free
-    if needed > free and not (place / "pixels.npy").is_file():
+    needed, free = math.prod(shape), shutil.disk_usage(place).free
+    if needed > free and not (place / "pixels.bin").is_file():
         raise CacheError(
             f"The disk must have {needed / 2**20:.0f} MiB free for {shape[0]} images of"
             f" {shape[1]} px. Received: {free / 2**20:.0f} MiB in {place}. Free some space, or"
@@ -170,5 +183,5 @@ def _check_space(place: Path, shape: tuple[int, ...]) -> None:
 def _checksum(pixels: np.ndarray) -> int:
     crc = 0
     for start in range(0, len(pixels), 256):
-        crc = zlib.crc32(np.ascontiguousarray(pixels[start : start + 256]), crc)
+        crc = zlib.crc32(np.ascontiguousarray(pixels[start : start + 256]).data, crc)
     return crc

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from photoclf.backend import keras
 from photoclf.errors import RunError
@@ -89,6 +90,7 @@ class StopAtMinimum(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch, and stop when patience has run out."""
+        assert logs is not None
         measures = {name: float(logs[name]) for name in _MEASURES}
         self._check_finite(epoch, measures)
         self.rows.append(
@@ -107,7 +109,7 @@ class StopAtMinimum(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best epoch's weights back."""
         if self.rows and self.best_epoch != len(self.rows) - 1:
-            self._scorer.load_weights(self.folder / BEST)
+            _bare(self._scorer).load_weights(self.folder / BEST)
 
     def finish(self) -> None:
         """Remove the checkpoint: the run is done and won't be resumed."""
@@ -158,17 +160,39 @@ class EpochBoard(keras.callbacks.TensorBoard):
             writer.flush()
 
 
+class EpochProgress(keras.callbacks.Callback):
+    """A progress bar for each epoch, on the error stream, with rate and time left."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the epoch's bar."""
+        title = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self._bar = tqdm(total=self.params["steps"], desc=title, unit="batch")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Advance by a batch."""
+        self._bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the epoch's losses and leave the bar behind."""
+        assert logs is not None
+        self._bar.set_postfix({name: f"{logs[name]:.4f}" for name in _MEASURES})
+        self._bar.close()
+
+
 def save_model(model: keras.Model, path: Path) -> None:
     """Write a model as a Keras file, without its optimizer, atomically."""
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)
     temporary = path.with_name(f".{path.stem}.tmp.keras")
     try:
-        bare.save(temporary)
+        _bare(model).save(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _bare(model: keras.Model) -> keras.Model:
+    return keras.Model(model.inputs, model.outputs, name=model.name)
 
 
 def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> None:
@@ -181,9 +205,9 @@ def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> No
     """
     variables = _variables(model)
     state = {**state, "shapes": [list(variable.shape) for variable in variables]}
-    arrays = {f"v{i}": np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     with replacing(path) as file:
-        np.savez(file, state=np.array(json.dumps(state)), **arrays)
+        np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:

@@ -389,3 +389,22 @@ def demo(workspace: Workspace) -> None:
 
     page = run_demo(workspace, say=click.echo, progress=True)
     click.echo(f"report: {page}")
+
+
+@main.command()
+@click.option("--only", default="input,cache,train", show_default=True, help="Parts, by commas.")
+@click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images to use.")
+@click.option("--rounds", default=5, show_default=True, help="Rounds that count.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench(only: str, data: Path | None, rounds: int, as_json: bool) -> None:
+    """Measure speed against the reference's way: ratios in one run, no pass marks."""
+    import json
+
+    from photoclf.bench import machine, run_bench
+
+    table = run_bench(only.split(","), data=data, rounds=rounds)
+    if as_json:
+        click.echo(json.dumps({"machine": machine(), "rows": table.to_dict("records")}, indent=2))
+        return
+    click.echo(table.to_string(index=False, float_format="{:.1f}".format))
+    click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))

@@ -98,8 +98,18 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a config that `to_json` wrote."""
-        return cls.from_mapping(json.loads(text))
+        """Read a config that `to_json` wrote.
+
+        Raises:
+            ConfigError: If it isn't a JSON object, or `from_mapping` refuses it.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"A config must be JSON. Received: {error}.") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"A config must be a JSON object. Received: {text[:40]!r}.")
+        return cls.from_mapping(values)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the fields as plain values that JSON and papermill take."""

@@ -76,18 +76,18 @@ def make_dataset(
         )
 
     @tf.autograph.experimental.do_not_convert
-    def change(step: tf.Tensor, pixels: tf.Tensor, answers: tf.Tensor) -> tuple:
+    def change(step: tf.Tensor, pair: tuple) -> tuple:
+        pixels, answers = pair
         return augment_light(pixels, tf.stack([_augmentation_seed(seed), step])), answers
 
     count = (
         tf.data.Dataset.counter(first_epoch * steps) if training else tf.data.Dataset.range(steps)
     )
-    # Gathering is one copy and needs no second thread; deterministic mode would forbid it anyway.
+    # No parallel map: deterministic mode makes it a serial one anyway, and says so at length. The
+    # prefetching thread works beside the training step, and the kernels use all processors.
     data = count.map(load)
     if training and augmentation == "light":
-        data = tf.data.Dataset.zip(count, data).map(
-            lambda step, pair: change(step, *pair), num_parallel_calls=2, deterministic=True
-        )
+        data = tf.data.Dataset.zip(count, data).map(change)
     options = tf.data.Options()
     options.autotune.enabled = False
     return data.with_options(options).prefetch(PREFETCHED)

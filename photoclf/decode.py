@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class DecodeError(PhotoclfError):
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a file says of its image, before any change.
+    """What a file says of its image, before any change (a TIFF's turn is Pillow's own doing).
 
     Args:
         format: Pillow's name of the format that the bytes have, such as `JPEG`.
@@ -112,6 +113,8 @@ def read_bytes(path: str | Path) -> bytes:
         DecodeError: If it can't be read, is empty, or has more than `MAX_BYTES`.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe could wait for ever
+            raise DecodeError("unreadable_file", "not a regular file")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
@@ -146,6 +149,8 @@ def decode_with_facts(
         raise DecodeError("empty_file", "0 bytes")
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.format in _PROGRAMS:
+                raise UnidentifiedImageError(f"{image.format}, a program that draws")
             stored = (image.format or "", image.mode, image.width, image.height)
             if image.format == "JPEG" and image_size is not None:
                 image.draft(image.mode, (DRAFT_FACTOR * image_size, DRAFT_FACTOR * image_size))
@@ -191,7 +196,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scaled_to_8_bits(values: np.ndarray) -> np.ndarray:
-    values = np.nan_to_num(values.astype(np.float64))
+    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     low, high = min(values.min(), 0.0), values.max()
     # The smallest full scale that holds the values: unit floats, 8, 16 or more bits.
     is_float = values.dtype.kind == "f" and high <= 1.0 and not (values == values.round()).all()
@@ -204,7 +209,7 @@ def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
         return ImageOps.fit(image, (size, size), method=_resampling(image, size))
     if fit == "letterbox":
         scale = size / max(image.size)
-        inner = tuple(max(1, round(side * scale)) for side in image.size)
+        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         resized = image.resize(inner, _resampling(image, size))
         canvas = Image.new("RGB", (size, size), "white")
         canvas.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
@@ -227,6 +232,9 @@ def _reason(error: Exception, data: bytes) -> str:
         return "too_many_pixels"
     return "truncated" if "truncated" in text or isinstance(error, EOFError) else "corrupt"
 
+
+# Pillow hands these to Ghostscript or to Windows: other machines, other pixels.
+_PROGRAMS = ("EPS", "WMF")
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"BM")
 

@@ -154,6 +154,7 @@ def litert_scores(exported: bytes, images: np.ndarray) -> np.ndarray:
 
     with quiet_stderr():
         interpreter = Interpreter(model_content=exported)
+        interpreter.allocate_tensors()
     index = interpreter.get_input_details()[0]["index"]
     scores = []
     for i in range(0, len(images), _BATCH):

@@ -46,12 +46,15 @@ def write_json(path: Path, value: Any) -> None:
 
     Args:
         path: The file to write.
-        value: Anything `json` takes; NaN is refused, since JSON has none.
+        value: Anything `json` takes; NaN is refused, since JSON has none. Bytes of file names
+            that aren't UTF-8 are written as JSON's own escapes.
 
     Raises:
         ValueError: If a number is NaN or infinite.
     """
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with replacing(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:

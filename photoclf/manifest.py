@@ -105,7 +105,8 @@ def why_ignored(pathname: str, ignored_folders: Collection[str] = ()) -> str:
         `system_file`, `ignored_folder`, `no_class_folder`, or an empty text.
     """
     name = pathname.rsplit("/", 1)[-1]
-    if name.startswith(".") or name.lower() in _SYSTEM_NAMES or name.lower().endswith(".ini"):
+    hidden = any(part.startswith(".") for part in pathname.split("/"))
+    if hidden or name.lower() in _SYSTEM_NAMES or name.lower().endswith(".ini"):
         return "system_file"
     folder = class_folder(pathname)
     if folder in ignored_folders:
@@ -153,13 +154,25 @@ def read_manifest(path: Path, archive: Path | None = None) -> pd.DataFrame:
     return frame
 
 
-def check_files_exist(pathnames: pd.Series, archive: Path, origin: str) -> None:
+def check_files_exist(
+    pathnames: pd.Series, archive: Path, origin: str, listed: Collection[str] | None = None
+) -> None:
     """Check that files named by a table are there.
+
+    Args:
+        pathnames: The names.
+        archive: The folder below which they must exist.
+        origin: The table, for the error.
+        listed: The names that `list_files` found, spelt as it spells them; without them the file
+            system is asked, which on Windows and macOS takes other spellings too.
 
     Raises:
         TableError: Naming the first files that are gone and their number.
     """
-    gone = [name for name in pathnames if not os.path.lexists(archive / name)]
+    if listed is None:
+        gone = [name for name in pathnames if not os.path.lexists(archive / name)]
+    else:
+        gone = sorted(set(pathnames) - set(listed))
     if gone:
         raise TableError(
             f"Each file that {origin} names must exist below {archive}. Received: {len(gone)} of"

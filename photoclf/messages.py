@@ -1,4 +1,4 @@
-"""Report and plot wording in French and English: text by key, numbers and dates as each writes them.
+"""Report wording in French and English: text by key, numbers and dates as each writes them.
 
 The words stand in `templates/wording.yaml`, both languages side by side, typed with ordinary
 spaces and apostrophes; what a typesetter would add is added here. Placeholders say how their value
@@ -32,7 +32,7 @@ _MONTHS = {
 
 
 class Messages(string.Formatter):
-    """The wording of one language.
+    r"""The wording of one language.
 
     Args:
         lang: `fr` or `en`.
@@ -42,7 +42,7 @@ class Messages(string.Formatter):
 
     Example:
         >>> Messages("fr")("received.total", files=1234)
-        'Fichiers reçus\\u202f: 1\\u202f234'
+        'Fichiers reçus\u202f: 1\u202f234'
     """
 
     def __init__(self, lang: str = "fr") -> None:

@@ -60,6 +60,8 @@ def build_model(config: RunConfig) -> keras.Model:
         78705410
     """
     config = config.resolved()
+    assert config.image_size is not None
+    assert config.filters is not None
     if config.model not in BUILDERS:
         raise ConfigError(
             f"`model` must be one of {tuple(BUILDERS)}. Received: {config.model!r}."
@@ -115,6 +117,8 @@ def reference_cnn(
     config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
 ) -> keras.KerasTensor:
     """Two valid convolutions, then dense layers that hold nearly all of the 78.7 M parameters."""
+    assert config.filters is not None
+    assert config.dense_units is not None
     layers = keras.layers
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
     for i, filters in enumerate(config.filters):
@@ -154,6 +158,8 @@ def compact_cnn(
     The stem halves the image at once and each later stage halves it again. Full convolutions,
     since oneDNN runs them several times faster than depthwise ones of the same cost.
     """
+    assert config.filters is not None
+    assert config.dense_units is not None
     layers = keras.layers
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
     x = _convolve(x, config.filters[0], 5, 2, seeds, "stem")

@@ -1,4 +1,4 @@
-"""What the audit says of an archive, in tables and pictures that fit on a page."""
+"""What an audit says of an archive: tables that fit on a page, and images worth looking at."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -160,13 +160,21 @@ def sample_images(audit: pd.DataFrame, per_class: int, seed: int) -> pd.DataFram
     return picked.sort_values("class_folder", kind="stable").reset_index(drop=True)
 
 
-def load_thumbnails(folder: Path, pathnames: Iterable[str], size: int = 160) -> list[np.ndarray]:
-    """Decode images small, whole and in proportion, to be looked at.
+def pick_photo(audit: pd.DataFrame) -> str:
+    """Pick the used photograph with the strongest contrast, on which edges show well."""
+    return extreme_images(audit[audit.label == 1], "contrast", 1)[-1]
+
+
+def load_thumbnails(
+    folder: Path, pathnames: Iterable[str], size: int = 160, fit: str = "letterbox"
+) -> list[np.ndarray]:
+    """Decode images small, to be looked at.
 
     Args:
         folder: What the pathnames are relative to.
         pathnames: Images that decode.
-        size: Side in px of the white square that each is laid on.
+        size: Side of the square in px.
+        fit: How an image fills it, see `decode.decode_image`; by default whole and in proportion.
 
     Returns:
         uint8 arrays (size, size, 3).
@@ -174,22 +182,7 @@ def load_thumbnails(folder: Path, pathnames: Iterable[str], size: int = 160) -> 
     Raises:
         DecodeError: If an image doesn't decode.
     """
-    return [decode_image(folder / name, size, "letterbox") for name in pathnames]
-
-
-def list_folder(folder: Path) -> pd.DataFrame:
-    """List the files below a folder with their size.
-
-    Returns:
-        `file` (relative, with `/`) and `kib`, sorted by name.
-    """
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return pd.DataFrame(
-        {
-            "file": [path.relative_to(folder).as_posix() for path in files],
-            "kib": [path.stat().st_size / 1024 for path in files],
-        }
-    )
+    return [decode_image(folder / name, size, fit) for name in pathnames]
 
 
 def _used(audit: pd.DataFrame) -> pd.DataFrame:

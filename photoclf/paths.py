@@ -21,7 +21,7 @@ class Workspace:
     root: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root).expanduser().resolve())
+        object.__setattr__(self, "root", Path(os.path.expanduser(self.root)).resolve())
 
     @property
     def data(self) -> Path:
@@ -90,31 +90,38 @@ def resolve_archive(
     """
     environment = os.environ if environment is None else environment
     if archive:
-        place, origin = Path(archive), "the parameter `archive`"
+        place, origin = os.fspath(archive), "the parameter `archive`"
     elif environment.get(ARCHIVE_VARIABLE):
-        place, origin = Path(environment[ARCHIVE_VARIABLE]), f"${ARCHIVE_VARIABLE}"
-    elif workspace.archive_note.is_file():
-        text = workspace.archive_note.read_text(encoding="utf-8-sig").strip()
-        place, origin = workspace.root / text, str(workspace.archive_note)
+        place, origin = environment[ARCHIVE_VARIABLE], f"${ARCHIVE_VARIABLE}"
+    elif note := _read_note(workspace.archive_note):
+        place = os.path.join(workspace.root, os.path.expanduser(note))
+        origin = str(workspace.archive_note)
     else:
         raise ArchiveError(
             "The archive's folder must be known. Received: nothing. Give it as `--archive DIR`"
             f" (or the parameter `archive`), set ${ARCHIVE_VARIABLE}, or write it into"
             f" {workspace.archive_note}."
         )
-    place = Path(os.path.abspath(place.expanduser()))
-    if not place.is_dir():
-        what = "a file" if place.exists() else "nothing there"
+    folder = Path(os.path.abspath(os.path.expanduser(place)))
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing there"
         raise ArchiveError(
-            f"The archive must be a folder. Received: {place} ({what}), from {origin}."
+            f"The archive must be a folder. Received: {folder} ({what}), from {origin}."
             " Check the spelling and that the disk is mounted."
         )
-    if not os.access(place, os.R_OK | os.X_OK):
+    if not os.access(folder, os.R_OK | os.X_OK):
         raise ArchiveError(
-            f"The archive must be readable. Received: {place}, which this user may not read."
+            f"The archive must be readable. Received: {folder}, which this user may not read."
             " Ask for read access to the folder."
         )
-    return place
+    return folder
+
+
+def _read_note(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    # As the file system does: bytes that aren't UTF-8 are kept, so that any folder can be named.
+    return path.read_text(encoding="utf-8-sig", errors="surrogateescape").strip()
 
 
 def find_notebook(name: str) -> Path:

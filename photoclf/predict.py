@@ -66,14 +66,15 @@ class Classifier:
 
         facts = _checked_facts(run)
         metrics = run.eval_folder / "metrics.json"
+        interpreter = Interpreter(
+            model_content=run.exported_model.read_bytes(), num_threads=threads or os.cpu_count()
+        )
+        interpreter.allocate_tensors()
         return cls(
             image_size=facts["image_size"],
             fit=facts["fit"],
             threshold=read_json(metrics)["threshold"] if metrics.is_file() else 0.5,
-            interpreter=Interpreter(
-                model_content=run.exported_model.read_bytes(),
-                num_threads=threads or os.cpu_count(),
-            ),
+            interpreter=interpreter,
         )
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
@@ -163,12 +164,12 @@ def _checked_facts(run: Run) -> dict[str, Any]:
             f"A run must have an exported model to predict. Received: {run.run_id} without"
             " model.tflite and model.json. Train it to its end."
         )
-    facts = read_json(facts_path)
+    facts = run.read("model.json")
     received = sha256_file(run.exported_model)
-    if received != facts["sha256"]:
+    if received != facts.get("sha256"):
         raise RunError(
             f"The exported model of {run.run_id} must be the file that was recorded.\n"
-            f"- {facts['sha256']}\n+ {received}\nRestore it, or train again."
+            f"- {facts.get('sha256')}\n+ {received}\nRestore it, or train again."
         )
     if facts["decoder_version"] != DECODER_VERSION:
         raise RunError(
@@ -219,7 +220,7 @@ def _score_rows(
     results: list[np.ndarray | DecodeError],
 ) -> None:
     good = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
-    scores = classifier.scores(np.array([results[i] for i in good])) if good else []
+    scores = classifier.scores(np.array([results[i] for i in good])) if good else np.empty(0)
     for i, score in zip(good, scores, strict=True):
         decision = "photo" if score >= classifier.threshold else "other"
         batch[i] |= {"score": float(score), "decision": decision}

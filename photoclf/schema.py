@@ -163,7 +163,7 @@ def check_table(frame: pd.DataFrame, table: Table, *, origin: str = "") -> pd.Da
     for name, dtype in table.columns.items():
         try:
             columns[name] = _cast(frame[name], dtype)
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, LookupError) as error:
             raise TableError(
                 f"The {table.name}{where} must have {dtype} values in the column `{name}`."
                 f" Received: {error}"
@@ -205,7 +205,7 @@ def read_raw(path: Path, name: str) -> pd.DataFrame:
         TableError: If the file is missing, or isn't UTF-8 or `;`-separated.
     """
     try:
-        return pd.read_csv(
+        frame = pd.read_csv(
             path, sep=";", dtype=str, keep_default_na=False, encoding="utf-8", engine="c"
         )
     except FileNotFoundError as error:
@@ -215,35 +215,36 @@ def read_raw(path: Path, name: str) -> pd.DataFrame:
         raise TableError(
             f"The {name} must be `;`-separated UTF-8 text. Received: {path} ({error})"
         ) from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus first values for an index
+        raise TableError(
+            f"The {name} must have as many values a row as columns. Received: {path}, with more."
+            " Put values that hold `;` in double quotes."
+        )
+    return frame
 
 
 def escape_pathname(name: str) -> str:
-    """Write a file name as valid UTF-8.
+    r"""Write a file name as valid UTF-8 that a CSV file can hold.
 
-    A byte that isn't UTF-8 is, in Python, a lone surrogate; it becomes the text `\\udcXX`, and a
-    name that already holds the text `\\udc` is escaped too, so that nothing is ambiguous.
+    A byte that isn't UTF-8 is, in Python, a lone surrogate; it becomes the text `\udcXX`. A
+    carriage return, which would end the row, becomes `\u000d`; a backslash that already begins
+    such a text becomes `\u005c`, so that nothing is ambiguous.
     """
-    if name.isascii() and "\\udc" not in name:
-        return name
-    name = name.replace("\\udc", "\\u005cudc")
-    return _SURROGATE.sub(lambda m: f"\\u{ord(m[0]):04x}", name)
+    return _TO_ESCAPE.sub(lambda m: f"\\u{ord(m[0]):04x}", name)
 
 
 def unescape_pathname(text: str) -> str:
     """Turn back what `escape_pathname` wrote."""
-    if "\\u" not in text:
-        return text
-    text = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
-    return text.replace("\\u005cudc", "\\udc")
+    return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
 
 
-_SURROGATE = re.compile("[\udc80-\udcff]")
-_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+_ESCAPED = re.compile(r"\\u(000d|005c|d[89a-f][0-9a-f]{2})")
+_TO_ESCAPE = re.compile(rf"[\r\ud800-\udfff]|\\(?={_ESCAPED.pattern[2:]})")
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype == "str":
-        return values.astype(object).map(lambda v: "" if v is None or v != v else str(v))
+        return values.astype(object).map(lambda v: "" if pd.isna(v) else str(v)).astype("str")
     if dtype == "bool":
         return values.map(_BOOLEANS.__getitem__).astype(bool)
     if values.dtype == object or str(values.dtype) in ("str", "string"):
@@ -251,7 +252,7 @@ def _cast(values: pd.Series, dtype: str) -> pd.Series:
     numbers = pd.to_numeric(values)
     if dtype == "int64" and (numbers.isna().any() or (numbers != numbers.round()).any()):
         raise ValueError("a value that is not a whole number")
-    return numbers.astype(dtype)
+    return numbers.astype(pd.api.types.pandas_dtype(dtype))
 
 
 _BOOLEANS = {True: True, False: False, "True": True, "False": False}

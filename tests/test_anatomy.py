@@ -7,6 +7,7 @@ from photoclf.anatomy import (
     feature_maps,
     make_convolution,
     parameter_table,
+    to_picture,
 )
 from photoclf.backend import keras
 from photoclf.config import RunConfig
@@ -68,3 +69,9 @@ def test_parameter_table_accounts_for_every_parameter(small_model):
     assert table.share.sum() == pytest.approx(1)
     assert table.layer.iloc[0] == "rescale"
     assert table.set_index("layer").output_shape["conv_1"] == (16, 16, 4)
+
+
+def test_a_picture_spans_black_to_white():
+    picture = to_picture(np.array([[-1.0, 0.0], [1.0, 3.0]])[..., None])
+    assert picture.tolist() == [[0, 63], [127, 255]]
+    assert not to_picture(np.full((2, 2), 7.0)).any()

@@ -95,11 +95,5 @@ def test_thumbnails_keep_an_image_whole_on_white(archive):
     assert (thumbnail[20:60] != 255).any()
 
 
-def test_list_folder_names_each_file_with_its_size(tmp_path):
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "events").write_bytes(b"x" * 2048)
-    (tmp_path / "done").write_bytes(b"")
-    assert overview.list_folder(tmp_path).to_dict("list") == {
-        "file": ["done", "logs/events"],
-        "kib": [0.0, 2.0],
-    }
+def test_the_picked_photo_is_a_photograph(audit):
+    assert overview.pick_photo(audit).startswith("Photo/")

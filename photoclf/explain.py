@@ -1,0 +1,74 @@
+"""Grad-CAM: where in an image the model sees a photograph."""
+
+import numpy as np
+
+from photoclf.backend import keras, tf
+from photoclf.errors import RunError
+
+_BATCH = 16
+
+
+def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Map where an image's pixels speak for "photo".
+
+    The features are those after the last convolution, before anything makes them smaller. Each is
+    weighted by the mean gradient of the photo's log-odds, rather than of its probability, whose
+    gradient vanishes for images that the model is sure of. Negative sums are cut off, so an image
+    in which nothing speaks for "photo" gets zeros.
+
+    Args:
+        model: Any of the registry, from `build_model` or `export.load_model`.
+        pixels: uint8 RGB (n, S, S, 3).
+
+    Returns:
+        Heat maps, float32 (n, S, S) in [0, 1], the largest value of each 1 or all 0.
+
+    Raises:
+        RunError: If the model has no convolution, or doesn't end in a dense layer.
+
+    Source: Selvaraju et al., "Grad-CAM", ICCV 2017, https://arxiv.org/abs/1610.02391.
+
+    Example:
+        >>> grad_cam(model, pixels).shape == pixels.shape[:3]  # doctest: +SKIP
+        True
+    """
+    parts = _parts(model)
+    maps = [_heat(*parts, pixels[i : i + _BATCH]) for i in range(0, len(pixels), _BATCH)]
+    return np.concatenate(maps) if maps else np.empty((0, *pixels.shape[1:3]), np.float32)
+
+
+def _parts(model: keras.Model) -> tuple[keras.Model, keras.layers.Dense]:
+    convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
+    heads = [la for la in model.layers if isinstance(la, keras.layers.Dense)]
+    if not convolutions or not heads:
+        raise RunError(
+            "Grad-CAM needs a model with a convolution and a dense layer at its end."
+            f" Received: {model.name!r}, with {[type(la).__name__ for la in model.layers]}."
+        )
+    features = _last_of_size(model, convolutions[-1].output.shape)
+    return keras.Model(model.inputs, [features, heads[-1].input]), heads[-1]
+
+
+def _last_of_size(model: keras.Model, shape: tuple) -> keras.KerasTensor:
+    # In a residual network the last convolution is only one of two summands; the sum is what the
+    # rest of the network sees.
+    same = [layer.output for layer in model.layers if layer.output.shape == shape]
+    return same[-1]
+
+
+def _heat(body: keras.Model, head: keras.layers.Dense, pixels: np.ndarray) -> np.ndarray:
+    images = tf.cast(pixels, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        features, last = body(images, training=False)
+        log_odds = _log_odds(last, head)
+    weights = tf.reduce_mean(tape.gradient(log_odds, features), axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1, keepdims=True))
+    heat = tf.image.resize(heat, pixels.shape[1:3])[..., 0].numpy()
+    largest = heat.max(axis=(1, 2), keepdims=True)
+    return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
+
+
+def _log_odds(last: "tf.Tensor", head: keras.layers.Dense) -> "tf.Tensor":
+    logits = tf.matmul(last, head.kernel) + head.bias
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]

@@ -1,0 +1,139 @@
+"""What a client's report tells of a run: the ledger, the figures and the errors, gathered."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photoclf.audit import ledger
+from photoclf.decode import DecodeError, decode_image, read_bytes
+from photoclf.errors import ArchiveError, RunError
+from photoclf.evaluate import Evaluation, read_evaluation
+from photoclf.files import sha256_bytes
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.runs import Run
+from photoclf.schema import AUDIT, read_table
+
+DEMO_MARKER = ".photoclf-demo.json"
+# Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
+SMALL_GROUP = 30
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a run and its archive when its report is written.
+
+    Args:
+        run: An evaluated run.
+        evaluation: Its evaluation.
+        audit: The archive's `schema.AUDIT` frame.
+        archive: The archive's folder; `None` when it can't be reached.
+    """
+
+    run: Run
+    evaluation: Evaluation
+    audit: pd.DataFrame
+    archive: Path | None
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `eval/metrics.json` holds."""
+        return self.evaluation.figures
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the archive is the demonstration archive; its marker is in the audit too."""
+        marked = self.archive is not None and (self.archive / DEMO_MARKER).is_file()
+        return marked or bool((self.audit.pathname == DEMO_MARKER).any())
+
+    @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """Columns `status;reason;files`; the files add up to those received."""
+        return ledger(self.audit)
+
+    @property
+    def used(self) -> pd.DataFrame:
+        """The audit's rows of the images that were used."""
+        return self.audit[self.audit.status == "used"]
+
+    @property
+    def folders(self) -> pd.DataFrame:
+        """Columns `class_folder;label;images` of the images used, the largest folder first."""
+        counts = self.used.groupby(["class_folder", "label"], dropna=False, sort=True).size()
+        table = counts.rename("images").reset_index()
+        return table.sort_values("images", ascending=False, kind="stable", ignore_index=True)
+
+    @property
+    def conflicts(self) -> int:
+        """Number of images that stand both among the photographs and elsewhere."""
+        return int(self.used.label_conflict.sum())
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """The wrong test images, the most confident first."""
+        return self.evaluation.errors()
+
+    def worst_sources(self, most: int = 8) -> list[dict[str, Any]]:
+        """Return the sub-folders with the most errors, in the form of the figures' `by_source`."""
+        rows = [row for row in self.figures["by_source"] if row["errors"] and row["source"]]
+        return sorted(rows, key=lambda row: (-row["errors"], -row["rate"]))[:most]
+
+    def openings(self) -> tuple[int, int]:
+        """Return how often the test was opened at least, and by how many runs."""
+        others = len(self.figures["test_opened_by_other_runs"])
+        return self.figures["test_openings"] + others, 1 + others
+
+    def picture(self, pathname: str) -> np.ndarray | str:
+        """Decode an image for showing.
+
+        Returns:
+            uint8 RGB (height, width, 3), or why there is none: `no_picture`, or `changed` when the
+            file isn't the one that was measured.
+        """
+        if self.archive is None:
+            return "no_picture"
+        try:
+            data = read_bytes(self.archive / pathname)
+            if sha256_bytes(data) != self._hashes.get(pathname):
+                return "changed"
+            return decode_image(data)
+        except DecodeError:
+            return "no_picture"
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return dict(zip(self.audit.pathname, self.audit.sha256, strict=True))
+
+
+def read_findings(run: Run, workspace: Workspace, archive: str | Path = "") -> Findings:
+    """Gather what a report tells of an evaluated run.
+
+    Args:
+        run: The run.
+        workspace: Holds the audit.
+        archive: The archive's folder, see `resolve_archive`; where none is found, pictures lack.
+
+    Returns:
+        The findings.
+
+    Raises:
+        RunError: If the run isn't evaluated, or was evaluated on images that aren't in the audit.
+        TableError: If the archive wasn't audited.
+    """
+    evaluation = read_evaluation(run)
+    audit = read_table(workspace.audit, AUDIT)
+    strangers = set(evaluation.predictions.pathname) - set(audit.pathname)
+    if strangers:
+        raise RunError(
+            f"A report's audit must be that of the run's archive. Received: {run.run_id}, evaluated"
+            f" on {len(strangers)} images that the audit lacks, such as {min(strangers)!r}."
+            " Audit the archive that the run was trained on: photoclf audit."
+        )
+    try:
+        folder = resolve_archive(archive, workspace)
+    except ArchiveError:
+        folder = None
+    return Findings(run, evaluation, audit, folder)

@@ -1,0 +1,214 @@
+"""One verb: train a config on the workspace's split, and leave a run that explains itself."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photoclf.backend import configure, tf
+from photoclf.cache import PixelCache, build_cache
+from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
+from photoclf.config import RunConfig
+from photoclf.datasets import make_dataset, steps_per_epoch
+from photoclf.decode import DECODER_VERSION
+from photoclf.errors import RunError
+from photoclf.export import export_model
+from photoclf.files import sha256_file, write_json
+from photoclf.models import build_model, training_view
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.provenance import collect_provenance
+from photoclf.run import Run, create_run, finish_run
+from photoclf.runs import find_run
+from photoclf.split import read_split, split_hash
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two trainings of one run aren't kept apart
+    fcntl = None  # type: ignore[assignment]
+
+# Images on which the exported model must agree with the original.
+CHECKED_IMAGES = 256
+
+
+def train(
+    config: RunConfig,
+    workspace: Workspace,
+    *,
+    archive: str | Path | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> Run:
+    """Train a model, or go on with a training that was cut short.
+
+    The train side of `data/split.csv` is learnt, the val side stops at the minimum; no score of
+    the test side is computed. On the same machine and number of threads the same config and split
+    give bit-identical weights, killed and resumed or not.
+
+    Args:
+        config: The run's choices.
+        workspace: Its split is read; its cache and `models/` are written.
+        archive: The archive's folder, see `paths.resolve_archive`.
+        resume: Whether to return a finished run of the same config and split, or to go on with an
+            unfinished one after its last finished epoch, instead of starting anew.
+        progress: Whether to show bars and say what is going on, on the error stream.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        SplitError: If there is no split, it leaks, or a side lacks a class.
+        RunError: If a loss becomes NaN, another process trains the run, memory runs out, or the
+            exported model differs.
+
+    Example:
+        >>> run = train(RunConfig(epochs=3), Workspace("."))  # doctest: +SKIP
+        >>> len(run.history)  # doctest: +SKIP
+        3
+    """
+    config = config.resolved()
+    split = read_split(workspace.split)
+    run = find_run(workspace.models, config, split_hash(split)) if resume else None
+    if run is not None and run.done:
+        _say(progress, f"{run.run_id}: finished before with this config and split, returned as is")
+        return run
+    place = resolve_archive(archive, workspace)
+    threads = configure(
+        seed=config.seed,
+        threads=config.threads,
+        gpu_memory_limit_mib=config.gpu_memory_limit_mib,
+    )
+    cache = _open_cache(config, split, place, workspace, progress)
+    run = run or create_run(
+        workspace.models, config, _provenance(config, split, workspace, threads)
+    )
+    with _claimed(run):
+        stopper = _fit(run, config, split, cache, progress)
+        _export(run, split, cache)
+        finish_run(run)
+        stopper.finish()
+    return run
+
+
+def _open_cache(
+    config: RunConfig, split: pd.DataFrame, archive: Path, workspace: Workspace, progress: bool
+) -> PixelCache:
+    # All sides at once: the pixels of test are decoded here, but looked at by `evaluate` alone.
+    assert config.image_size is not None
+    return build_cache(
+        archive,
+        split,
+        workspace.cache,
+        image_size=config.image_size,
+        fit=config.fit,
+        progress=progress,
+    )
+
+
+def _provenance(
+    config: RunConfig, split: pd.DataFrame, workspace: Workspace, threads: int
+) -> dict[str, object]:
+    manifest = workspace.manifest
+    return collect_provenance(
+        split_hash=split_hash(split),
+        manifest_hash=sha256_file(manifest) if manifest.is_file() else "",
+        seed=config.seed,
+        threads=threads,
+    )
+
+
+def _fit(
+    run: Run, config: RunConfig, split: pd.DataFrame, cache: PixelCache, progress: bool
+) -> StopAtMinimum:
+    model = build_model(config)
+    view = training_view(model)
+    stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model)
+    first_epoch = stopper.resume(view)
+    if first_epoch:
+        _say(progress, f"{run.run_id}: going on after {first_epoch} finished epochs")
+    if stopper.stopped or first_epoch >= config.epochs:
+        return stopper
+    train_rows = _side(split, "train")
+    batches = make_dataset(
+        cache,
+        train_rows,
+        batch_size=config.batch_size,
+        training=True,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        first_epoch=first_epoch,
+    )
+    val_batches = make_dataset(
+        cache, _side(split, "val"), batch_size=config.batch_size, training=False
+    )
+    # The board before the stopper: what a kill between them leaves is an epoch logged twice,
+    # of which readers take the last, instead of one that is missing.
+    callbacks = [EpochBoard(run.logs), stopper]
+    if progress:
+        callbacks.insert(0, EpochProgress())
+    with _told_memory(config):
+        view.fit(
+            batches,
+            steps_per_epoch=steps_per_epoch(len(train_rows), config.batch_size),
+            initial_epoch=first_epoch,
+            epochs=config.epochs,
+            validation_data=val_batches,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+    return stopper
+
+
+def _export(run: Run, split: pd.DataFrame, cache: PixelCache) -> None:
+    rows = cache.rows(_side(split, "val")["pathname"])
+    some = np.linspace(0, len(rows) - 1, min(CHECKED_IMAGES, len(rows))).astype(int)
+    facts = export_model(run.best_model, cache.pixels[rows[some]], run.folder)
+    write_json(
+        run.folder / "model.json",
+        {
+            "image_size": cache.image_size,
+            "fit": cache.fit,
+            "decoder_version": DECODER_VERSION,
+            **facts,
+        },
+    )
+
+
+def _side(split: pd.DataFrame, side: str) -> pd.DataFrame:
+    return split[split["split"] == side]
+
+
+@contextmanager
+def _claimed(run: Run) -> Iterator[None]:
+    place = run.folder / ".training"
+    with open(place, "w") as lock:
+        try:
+            if fcntl is not None:
+                # The system lets go of it when the process ends, however it ends.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(
+                f"A run must be trained by one process at a time. Received: {run.run_id}, which"
+                " another process is training. Wait for it, or pass resume=False for a second run."
+            ) from error
+        yield
+    place.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_memory(config: RunConfig) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise RunError(
+            f"A step must fit into memory. Received: batches of {config.batch_size} images of"
+            f" {config.image_size} px, which don't. Lower `batch_size` or `image_size`."
+        ) from error
+
+
+def _say(progress: bool, message: str) -> None:
+    if progress:
+        print(message, file=sys.stderr)

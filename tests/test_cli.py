@@ -1,0 +1,139 @@
+"""The command line: exit codes, sentences instead of tracebacks, help with units and defaults."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from photoclf.cli import main
+from photoclf.config import RunConfig
+from photoclf.schema import AUDIT, PREDICTIONS, read_table
+from tests.images import write_image
+
+
+@pytest.fixture
+def call():
+    def run(*words: object):
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    return run
+
+
+def make_archive(folder: Path, *classes: str, images: int = 12) -> Path:
+    for c, name in enumerate(classes):
+        for i in range(images):
+            write_image(folder / name / f"{i}.png", seed=100 * c + i)
+    return folder
+
+
+def test_help_of_train_gives_every_field_of_a_run_with_its_default(call):
+    text = call("train", "--help").output
+    for f in fields(RunConfig):
+        assert f"--{f.name.replace('_', '-')}" in text
+    assert text.count("default") >= len(fields(RunConfig))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "--epochs", "0"], 2, "from 1 to 1000. Received: 0"),
+        (["train", "--epoch", "3"], 2, "--epochs"),
+        (["train", "--model", "compact"], 2, "compact_cnn"),
+        (["train", "--filters", "a,b"], 2, "separated by commas"),
+        (["trian"], 2, "train"),
+        (["sweep", "deepth"], 2, "Did you mean 'depth'"),
+        (["scan", "--archive", "nowhere"], 1, "must be a folder"),
+        (["scan"], 1, "--archive DIR"),
+        (["split"], 1, "must exist"),
+        (["compare"], 1, "must exist"),
+        (["evaluate"], 1, "Compare the runs first"),
+        (["evaluate", "--run", "20260101-000000_x_00000000"], 1, "must be one of"),
+        (["predict", "nowhere"], 1, "Compare the runs first"),
+        (["split", "--val-fraction", "1.5"], 1, ""),
+        (["bench", "--only", "imput"], 2, "Did you mean 'input'"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do_and_fails(call, tmp_path, monkeypatch, words, code, said):
+    monkeypatch.chdir(tmp_path)
+    result = call(*words)
+    assert result.exit_code == code, result.output
+    assert said in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "models").exists()
+
+
+def test_debug_shows_where_an_error_came_from(call, tmp_path):
+    result = call("--debug", "scan", "--archive", tmp_path / "nowhere", "--workspace", tmp_path)
+    assert type(result.exception).__name__ == "ArchiveError"
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        ((), "must hold files"),
+        (("Photo",), "at least two class folders"),
+        (("Photos", "Text"), "Did you mean 'Photos'"),
+    ],
+)
+def test_an_archive_that_teaches_nothing_is_refused(call, tmp_path, classes, said):
+    archive = make_archive(tmp_path / "archive", *classes)
+    archive.mkdir(exist_ok=True)
+    for verb in ("scan", "pipeline"):
+        result = call(verb, "--archive", archive, "--workspace", tmp_path / "ws")
+        assert result.exit_code == 1
+        assert said in result.output
+
+
+def test_audit_accounts_for_a_folder_without_classes(call, tmp_path):
+    write_image(tmp_path / "in" / "a.png", seed=1)
+    (tmp_path / "in" / "b.jpg").write_bytes(b"")
+    (tmp_path / "in" / "c.jpg").write_text("<html>")
+    result = call("audit", "--archive", tmp_path / "in", "--workspace", tmp_path / "ws")
+    assert result.exit_code == 0, result.output
+    audit = read_table(tmp_path / "ws" / "data" / "audit.csv", AUDIT)
+    assert dict(zip(audit.pathname, audit.status, strict=True)) == {
+        "a.png": "used",
+        "b.jpg": "unreadable",
+        "c.jpg": "not_an_image",
+    }
+
+
+def test_scan_remembers_the_archive_for_the_verbs_that_follow(call, tmp_path):
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    place = tmp_path / "ws"
+    assert call("scan", "--archive", archive, "--workspace", place).exit_code == 0
+    assert call("audit", "--workspace", place).exit_code == 0
+    assert call("split", "--workspace", place).exit_code == 0
+    result = call("cache", "--image-size", "16", "--workspace", place)
+    assert result.exit_code == 0, result.output
+    assert "24 images of 16 px" in result.output
+
+
+def test_labels_that_a_person_corrected_survive_a_later_audit(call, tmp_path):
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    place = tmp_path / "ws"
+    call("scan", "--archive", archive, "--workspace", place)
+    manifest = place / "data" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("Text/3.png;0", "Text/3.png;1"))
+    assert call("audit", "--workspace", place).exit_code == 0
+    audit = read_table(place / "data" / "audit.csv", AUDIT).set_index("pathname")
+    assert audit.label["Text/3.png"] == 1
+
+
+def test_the_verbs_of_a_trained_workspace_work_one_after_the_other(call, own_copy):
+    words = ["--workspace", own_copy.root]
+    result = call("compare", *words)
+    assert result.exit_code == 0, result.output
+    result = call("evaluate", *words)
+    assert result.exit_code == 0, result.output
+    assert "recall" in result.output
+    folder = own_copy.root / "new"
+    write_image(folder / "x.png", seed=3)
+    (folder / "y.jpg").write_bytes(b"\xff\xd8\xff")
+    out = own_copy.root / "out.csv"
+    result = call("predict", folder, "--out", out, *words)
+    assert result.exit_code == 0, result.output
+    predictions = read_table(out, PREDICTIONS).set_index("pathname")
+    assert predictions.status.to_dict() == {"x.png": "used", "y.jpg": "unreadable"}
+    assert predictions.decision["x.png"] in ("photo", "other")

@@ -1,0 +1,330 @@
+import copy
+import io
+import subprocess
+import sys
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from photoclf import look, plots
+from photoclf.errors import TableError
+from photoclf.events import smooth
+from photoclf.look import ENGLISH, FRENCH, format_number, format_percent, shorten
+
+HOSTILE = ["a$b$c_{", "\udc80\udcff", "line\nbreak\t", r"\frac{1}{", "é" * 300, ""]
+
+
+def image(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def events(runs=3, epochs=5, tag="val_loss"):
+    rows = [
+        (f"20300101-00000{r}_compact_cnn_{r:08x}", tag, e, 1.0 * e, 1 / (1 + e) + r / 10)
+        for r in range(runs)
+        for e in range(epochs)
+    ]
+    return pd.DataFrame(rows, columns=["run", "tag", "step", "wall_time_s", "value"])
+
+
+def audit(names=("Photo", "Text")):
+    n = len(names)
+    return pd.DataFrame(
+        {
+            "class_folder": list(names),
+            "width": pd.array([100 + 10 * i for i in range(n)], dtype="Int64"),
+            "height": pd.array([80 + 10 * i for i in range(n)], dtype="Int64"),
+        }
+    )
+
+
+def rates(names=("Photo", "Text")):
+    n = len(names)
+    return pd.DataFrame(
+        {"name": list(names), "rate": [0.1] * n, "low": [0.05] * n, "high": [0.3] * n}
+    ).assign(images=range(10, 10 + n))
+
+
+def layers(numbers=(0, 900, 18000)):
+    return pd.DataFrame(
+        {"layer": [f"layer_{i}" for i in range(len(numbers))], "parameters": numbers}
+    )
+
+
+COUNTS = pd.Series({"Photo": 12, "Text": 1500, "Sketch": 0})
+LABELS, SCORES = np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.45])
+CONFUSION = {"tp": 1203, "fp": 3, "fn": 5, "tn": 7}
+
+# What is drawn → the arguments that follow `ax`.
+DRAWINGS = {
+    "draw_class_counts": (COUNTS,),
+    "draw_sizes": (audit(),),
+    "draw_curves": (events(), "val_loss", 0.6, "20300101-000001_compact_cnn_00000001"),
+    "draw_confusion": (CONFUSION,),
+    "draw_score_histogram": (SCORES, 0.5, LABELS),
+    "draw_reliability": (LABELS, SCORES),
+    "draw_rates": (rates(),),
+    "draw_heat": (image(), np.eye(4)),
+    "draw_parameters": (layers(),),
+}
+
+
+def rendered(figure):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # A name may hold characters that the font lacks; a box for them is fine.
+        warnings.filterwarnings("ignore", "Glyph")
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=60)
+    return file.getvalue()
+
+
+def texts(ax):
+    ax.figure.canvas.draw()
+    return [text.get_text() for text in ax.findobj(mpl.text.Text) if text.get_text()]
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_what_is_drawn_comes_back_and_its_data_stays(name):
+    arguments = copy.deepcopy(DRAWINGS[name])
+    with look.style():
+        ax = Figure(figsize=(5, 3)).subplots()
+    assert getattr(plots, name)(ax, *arguments) is ax
+    assert rendered(ax.figure).startswith(b"\x89PNG")
+    for before, after in zip(DRAWINGS[name], arguments, strict=True):
+        if isinstance(before, pd.DataFrame | pd.Series):
+            pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(after))
+        else:
+            np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS.keys() - {"draw_heat"}))
+def test_in_french_no_number_has_a_point_and_no_word_is_english(name):
+    ax = getattr(plots, name)(Figure().subplots(), *DRAWINGS[name], words=FRENCH)
+    written = " ".join(texts(ax))
+    assert "." not in written.replace("…", "")
+    only_english = set(ENGLISH.values()) - set(FRENCH.values()) - {".", ","}
+    assert not [word for word in only_english if word in texts(ax)]
+
+
+def test_both_languages_have_the_same_words():
+    assert ENGLISH.keys() == FRENCH.keys()
+    assert all(FRENCH.values())
+
+
+def test_importing_and_drawing_change_nothing_for_the_rest_of_the_process():
+    code = (
+        "import matplotlib; before = matplotlib.rcParams.copy()\n"
+        "import sys; from photoclf import plots; from matplotlib.figure import Figure\n"
+        "with plots.style():\n"
+        "    plots.draw_confusion(Figure().subplots(), dict(tp=1, fp=2, fn=3, tn=4))\n"
+        # Reading the backend is what chooses it, so it is left out; pyplot would have read it.
+        "after = matplotlib.rcParams\n"
+        "assert not [k for k in before if k != 'backend' and before[k] != after[k]]\n"
+        "assert not {'matplotlib.pyplot', 'seaborn', 'sklearn', 'tensorflow'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("draw_class_counts", (pd.Series(dtype="int64"),)),
+        ("draw_class_counts", (pd.Series({"Photo": 0}),)),
+        ("draw_class_counts", (pd.Series({"Photo": 1}),)),
+        ("draw_sizes", (audit(()),)),
+        ("draw_sizes", (audit(("Photo",)),)),
+        ("draw_curves", (events(0), "val_loss")),
+        ("draw_curves", (events(), "absent")),
+        ("draw_curves", (events(1, 1), "val_loss", 0.6)),
+        ("draw_curves", (events(12), "val_loss")),
+        ("draw_curves", (events(2), "val_loss", None, "no such run")),
+        ("draw_confusion", ({"tp": 0, "fp": 0, "fn": 0, "tn": 0},)),
+        ("draw_score_histogram", ([], 0.5)),
+        ("draw_score_histogram", ([0.5, np.nan], 1.0, [1, 0])),
+        ("draw_reliability", ([], [])),
+        ("draw_reliability", ([1], [1.0])),
+        ("draw_rates", (rates(()),)),
+        ("draw_rates", (rates(("Photo",)).assign(rate=0.0, low=0.0, high=0.0),)),
+        ("draw_heat", (image(), np.full((2, 2), np.nan))),
+        ("draw_parameters", (layers(()),)),
+        ("draw_parameters", (layers((5,)),)),
+    ],
+)
+def test_little_or_no_data_still_draws(name, arguments):
+    ax = Figure(layout="constrained").subplots()
+    assert isinstance(getattr(plots, name)(ax, *arguments), Axes)
+    rendered(ax.figure)
+
+
+def test_names_of_files_are_never_read_as_formulas():
+    figure = Figure(figsize=(24, 4), layout="constrained")
+    axes = figure.subplots(1, 5)
+    plots.draw_class_counts(axes[0], pd.Series(1, index=HOSTILE))
+    plots.draw_sizes(axes[1], audit(HOSTILE))
+    plots.draw_rates(axes[2], rates(HOSTILE))
+    frame = events(2)
+    plots.draw_curves(
+        axes[3], frame.assign(run=frame["run"].map(lambda r: f"$x_{{{r}")), "val_loss"
+    )
+    plots.draw_confusion(axes[4], CONFUSION, HOSTILE[:2])
+    rendered(figure)
+    figure = Figure()
+    plots.draw_samples(figure, [image()] * len(HOSTILE), HOSTILE)
+    rendered(figure)
+
+
+def test_columns_that_a_drawing_needs_are_named_when_missing():
+    for name, frame in (
+        ("draw_sizes", audit()),
+        ("draw_rates", rates()),
+        ("draw_parameters", layers()),
+    ):
+        with pytest.raises(TableError, match=frame.columns[-1]):
+            getattr(plots, name)(Figure().subplots(), frame.iloc[:, :-1])
+
+
+# What the figures say
+
+
+def test_class_counts_are_sorted_and_the_photo_stands_out():
+    ax = plots.draw_class_counts(Figure().subplots(), COUNTS)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["Sketch", "Photo", "Text"]
+    colours = [bar.get_facecolor()[:3] for bar in ax.patches]
+    assert [colour == to_rgb(look.MAIN) for colour in colours] == [False, True, False]
+    assert "1,500  (>99%)" not in texts(ax)
+    assert "1,500  (99%)" in texts(ax)
+
+
+def test_images_without_a_size_are_left_out():
+    frame = audit(("Photo", "Photo", "Text"))
+    frame.loc[0, "width"] = pd.NA
+    ax = plots.draw_sizes(Figure().subplots(), frame)
+    assert [len(marks.get_offsets()) for marks in ax.collections] == [1, 1]
+
+
+def test_many_images_of_one_size_make_one_larger_mark():
+    frame = audit(["Sketch"] * 10)
+    frame.loc[1:, ["width", "height"]] = 128
+    (marks,) = plots.draw_sizes(Figure().subplots(), frame).collections
+    np.testing.assert_allclose(np.divide(*sorted(marks.get_sizes(), reverse=True)), 3)
+
+
+def test_only_the_highlighted_run_is_named_and_smoothed():
+    frame = events(3)
+    chosen = frame["run"].iloc[0]
+    ax = plots.draw_curves(Figure().subplots(), frame, "val_loss", 0.6, chosen)
+    values = frame.loc[frame["run"] == chosen, "value"]
+    np.testing.assert_allclose(ax.lines[-1].get_ydata(), smooth(values, 0.6))
+    np.testing.assert_allclose(ax.lines[-2].get_ydata(), values)
+    assert len(ax.lines) == 4
+    assert chosen in texts(ax)
+    assert "+ 2 other runs" in texts(ax)
+
+
+def test_names_of_lines_that_end_together_stand_apart():
+    frame = events(6).assign(value=0.5)
+    ax = plots.draw_curves(Figure(figsize=(6, 4)).subplots(), frame, "val_loss")
+    ax.figure.canvas.draw()
+    boxes = [t.get_window_extent() for t in ax.texts if "compact_cnn" in t.get_text()]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_a_confusion_reads_truth_in_rows_with_the_photo_first():
+    ax = plots.draw_confusion(Figure().subplots(), CONFUSION)
+    assert [t.get_text() for t in ax.texts] == [
+        *("1,203", "99.6%", "5", "0.4%"),
+        *("3", "30.0%", "7", "70.0%"),
+    ]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["photo", "not a photo"]
+
+
+def test_the_threshold_is_drawn_where_it_is():
+    ax = plots.draw_score_histogram(Figure().subplots(), SCORES, 0.43)
+    assert ax.lines[0].get_xdata()[0] == 0.43
+    assert "threshold 0.43" in texts(ax)
+
+
+def test_thumbnails_fill_rows_and_leave_no_empty_frame():
+    figure = Figure()
+    axes = plots.draw_samples(figure, [image(i) for i in range(5)], list("abcde"), columns=3)
+    assert [ax.get_title() for ax in axes] == list("abcde")
+    assert len(figure.axes) == 6
+    assert not figure.axes[5].axison
+    with pytest.raises(ValueError, match="one title an image"):
+        plots.draw_samples(Figure(), [image()], [])
+    assert plots.draw_samples(Figure(), [], []) == []
+
+
+def test_a_grid_grows_with_its_rows():
+    assert plots.grid_size(30, 10)[1] == pytest.approx(3 * plots.grid_size(10, 10)[1])
+
+
+def test_feature_maps_are_limited_and_numbered():
+    maps = np.random.default_rng(0).random((6, 6, 40))
+    axes = plots.draw_feature_maps(Figure(), maps, columns=8, most=12)
+    assert [ax.get_title() for ax in axes] == [str(i) for i in range(12)]
+    rendered(axes[0].figure)
+
+
+def test_heat_covers_the_whole_image_and_cold_places_stay_clear():
+    picture = image()
+    ax = plots.draw_heat(Figure().subplots(), picture, np.array([[0.0, 2.0]]))
+    below, above = ax.images
+    assert tuple(above.get_extent()) == tuple(below.get_extent()) == (-0.5, 29.5, 19.5, -0.5)
+    assert above.get_alpha().tolist() == [[0.0, 0.65]]
+
+
+def test_layers_without_parameters_are_left_out():
+    ax = plots.draw_parameters(Figure().subplots(), layers())
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["layer_2", "layer_1"]
+    assert "18,900" in ax.get_title(loc="left") + ax.get_title()
+
+
+# Numbers and names
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "english", "french"),
+    [
+        (1234567.891, 2, "1,234,567.89", "1\u202f234\u202f567,89"),
+        (-0.5, 1, "−0.5", "−0,5"),
+        (0, 0, "0", "0"),
+    ],
+)
+def test_numbers_take_the_signs_of_their_language(value, digits, english, french):
+    assert format_number(value, digits) == english
+    assert format_number(value, digits, FRENCH) == french
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "expected"),
+    [
+        (0.0, 1, "0.0%"),
+        (1.0, 0, "100%"),
+        (0.0001, 1, "<0.1%"),
+        (0.9999, 1, ">99.9%"),
+        (0.994, 0, "99%"),
+        (0.5, 0, "50%"),
+    ],
+)
+def test_only_nothing_is_zero_percent_and_only_all_is_a_hundred(share, digits, expected):
+    assert format_percent(share, digits) == expected
+
+
+def test_percentages_are_french_in_french():
+    assert format_percent(0.125, 1, FRENCH) == "12,5\u202f%"
+
+
+def test_long_names_keep_both_ends():
+    assert shorten("Photo/a_very_long_source_name", 13) == "Photo/…e_name"
+    assert shorten("short") == "short"
+    assert all(len(shorten(name, 20)) <= 20 for name in HOSTILE)
+    assert "\n" not in shorten("a\nb")

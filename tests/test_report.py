@@ -1,0 +1,352 @@
+"""The client's page, rendered by the real notebook from a small drawn archive."""
+
+import itertools
+import json
+import re
+import socket
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from photoclf import evaluate as evaluation
+from photoclf import sections
+from photoclf.audit import audit_images
+from photoclf.config import RunConfig
+from photoclf.errors import ConfigError, RunError
+from photoclf.files import write_json
+from photoclf.findings import SMALL_GROUP, read_findings
+from photoclf.manifest import scan_archive
+from photoclf.markup import Html, element, table
+from photoclf.messages import Messages, wording
+from photoclf.paths import Workspace, find_notebook
+from photoclf.report import NOTEBOOK, render_report
+from photoclf.runs import create_run, finish_run, write_choice
+from photoclf.schema import AUDIT, HISTORY, SPLIT, write_table
+from photoclf.split import make_split, split_hash
+
+HOSTILE = (
+    "Painting/<script>alert(1)</script>.png",
+    "Painting/\"onerror='alert(2)' & co.png",
+    "Painting/<img src=x onerror=alert(3)>.png",
+)
+FOLDERS = ("Painting", "Photo", 'Sketch & "croquis"')
+
+
+def draw(path, brightness, rng):
+    """Draw noise around a brightness, which the stub below takes for the score."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = rng.normal(255 * brightness, 20, (8, 10, 3)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(coarse).resize((80, 64), Image.Resampling.NEAREST).save(path)
+
+
+def draw_archive(archive, images=40):
+    rng = np.random.default_rng(7)
+    for folder in FOLDERS:
+        for i in range(images):
+            right = 0.8 if folder == "Photo" else 0.2
+            wrong = i % 10 == 0
+            draw(
+                archive / folder / f"box_{i % 4}" / f"{i:03d}.png",
+                1 - right if wrong else right,
+                rng,
+            )
+    for pathname in HOSTILE:
+        draw(archive / pathname, 0.9, rng)
+    (archive / "Photo" / "vide.jpg").write_bytes(b"")
+    (archive / "Photo" / "copie.png").write_bytes((archive / "Photo/box_1/001.png").read_bytes())
+    (archive / "Painting" / "page.jpg").write_text("<html></html>")
+
+
+class BrightnessClassifier:
+    image_size, fit = 16, "squash"
+
+    def scores(self, pixels):
+        return (pixels.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
+
+
+def make_run(workspace, split):
+    provenance = {
+        "started_at": "2026-11-01T09:00:00+00:00",
+        "commit": "0123456789abcdef",
+        "dirty": True,
+        "lock_hash": "c" * 64,
+        "split_hash": split_hash(split),
+        "manifest_hash": "d" * 64,
+        "seed": 42,
+        "threads": None,
+        "cpu": {"model": "A processor"},
+        "versions": {"python": "3.11", "numpy": "2.4"},
+    }
+    run = create_run(workspace.models, RunConfig(), provenance)
+    row = dict.fromkeys(HISTORY.columns, 0.5) | {"epoch": 0}
+    write_table(pd.DataFrame([row]), run.folder / "history.csv", HISTORY)
+    write_json(run.folder / "model.json", {})
+    run.best_model.write_bytes(b"weights")
+    run.exported_model.write_bytes(b"model")
+    finish_run(run)
+    return run
+
+
+def make_workspace(root, archive):
+    workspace = Workspace(root)
+    audit = audit_images(archive, scan_archive(archive))
+    write_table(audit, workspace.audit, AUDIT)
+    split = make_split(audit, test_fraction=0.6)
+    hostile = split.pathname.isin(HOSTILE)
+    assert hostile.sum() == len(HOSTILE)
+    split.loc[hostile, "split"] = "test"
+    write_table(split, workspace.split, SPLIT)
+    run = make_run(workspace, split)
+    with pytest.MonkeyPatch.context() as patch:
+        stub = SimpleNamespace(load=lambda run: BrightnessClassifier())
+        patch.setattr(evaluation, "Classifier", stub)
+        evaluation.evaluate(run, workspace, archive=archive, draws=100)
+    write_choice(workspace.choice, run, [run])
+    return SimpleNamespace(workspace=workspace, archive=archive, run=run)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    place = tmp_path_factory.mktemp("machine_folder")
+    draw_archive(place / "archive")
+    return make_workspace(place / "workspace", place / "archive")
+
+
+@pytest.fixture(scope="module")
+def findings(made):
+    return read_findings(made.run, made.workspace, made.archive)
+
+
+@pytest.fixture(scope="module")
+def pages(made):
+    return {
+        lang: render_report(made.run, made.workspace, lang=lang, archive=made.archive)
+        for lang in ("fr", "en")
+    }
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, text, headings."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(text)
+        self.text = " ".join("".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(params=["fr", "en"])
+def lang(request):
+    return request.param
+
+
+@pytest.fixture
+def raw(pages, lang):
+    return pages[lang].read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def page(raw):
+    return Page(raw)
+
+
+@pytest.mark.notebooks
+class TestRenderedPage:
+    def test_stands_in_the_reports_folder_of_its_run(self, made, pages):
+        folder = made.workspace.reports / made.run.run_id
+        assert sorted(p.name for p in folder.iterdir()) == ["rapport.fr.html", "report.en.html"]
+        assert pages["fr"].stat().st_size < 5e6
+
+    def test_says_its_language_and_title(self, page, lang):
+        assert page.all("html") == [{"lang": lang}]
+        assert wording()["page.title"][lang] in page.text
+
+    def test_names_with_markup_are_shown_and_never_run(self, page, raw):
+        assert page.all("script") == []
+        assert not any(name.startswith("on") for _, found in page.tags for name in found)
+        assert {tag["src"].split(":")[0] for tag in page.all("img")} == {"data"}
+        assert "&lt;img src=x onerror=alert(3)&gt;.png" in raw
+        assert "<img src=x onerror=alert(3)>.png" in page.text
+        assert "\"onerror='alert(2)' & co.png" in page.text
+        assert "Painting/<script>alert(1)<" in page.text
+        assert 'Sketch & "croquis"' in page.text
+
+    def test_loads_nothing_from_elsewhere(self, page, raw):
+        for _, attributes in page.tags:
+            for name in ("src", "href", "srcset", "data", "action", "poster"):
+                assert (attributes.get(name) or "data:").startswith("data:")
+        assert not re.search(r"@import|url\(|<link|<iframe|<object|<embed|http://|https://", raw)
+        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        assert {"http-equiv": "Content-Security-Policy", "content": policy} in page.all("meta")
+
+    def test_shows_neither_code_nor_the_notebooks_prose(self, page):
+        cells = json.loads(find_notebook(NOTEBOOK).read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            for line in cell["source"]:
+                assert len(line) < 20 or line.strip() not in page.text
+        assert "findings" not in page.text
+
+    def test_every_picture_is_described(self, page):
+        described = [tag["alt"] for tag in page.all("img")]
+        assert len(described) > 5
+        assert all(len(text) > 20 for text in described)
+        assert sum(any(c.isdigit() for c in text) for text in described) == len(described)
+
+    def test_headings_do_not_jump(self, page):
+        levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+    def test_tables_have_captions_and_scopes(self, page):
+        assert len(page.all("caption")) == len(page.all("table")) >= 5
+        assert {cell.get("scope") for cell in page.all("th")} == {"col", "row"}
+
+    def test_holds_no_text_of_the_other_language(self, page, lang):
+        other = "en" if lang == "fr" else "fr"
+        for key, texts in wording().items():
+            pieces = [p for p in re.split(r"[{}]", texts[other]) if len(p) > 18 and "|" not in p]
+            for piece in pieces:
+                assert piece.strip().replace("'", "’") not in page.text, key
+
+    def test_holds_nothing_of_the_machine(self, raw):
+        for word in ("machine_folder", str(Path.home()), socket.gethostname(), "/tmp/", "/var/"):
+            assert word == "/" or word not in raw
+
+    def test_the_same_evaluation_gives_the_same_bytes(self, made, raw, lang):
+        again = render_report(made.run, made.workspace, lang=lang, archive=made.archive)
+        assert again.read_text(encoding="utf-8") == raw
+
+
+def test_the_ledger_adds_up_to_the_files_received(findings):
+    files = [p for p in findings.archive.rglob("*") if p.is_file()]
+    assert findings.ledger.files.sum() == len(files) == len(findings.audit)
+    page = Page(sections.received(findings, Messages("en")))
+    assert f"Total of files received{len(files)}" in page.text
+    for reason in ("empty_file", "same_bytes", "not_an_image"):
+        assert wording()[f"reason.{reason}"]["en"].replace("'", "’") in page.text
+
+
+def test_the_four_cases_add_up_to_the_test_images(findings):
+    counts = findings.figures["test"]["confusion"]
+    assert sum(counts.values()) == findings.figures["test"]["images"]
+    page = Page(sections.cases(findings, Messages("en")))
+    for count in counts.values():
+        assert str(count) in page.text
+
+
+def test_small_groups_are_marked_and_large_ones_are_not(findings):
+    text = Messages("en")
+    marks = Page(sections.by_folder(findings, text)).text.count(text("folders.small"))
+    rows = [*findings.figures["by_class_folder"], *findings.worst_sources()]
+    assert marks == sum(row["images"] < SMALL_GROUP for row in rows) > 0
+
+
+def test_the_gallery_shows_the_most_confident_errors_first(findings):
+    page = Page(sections.gallery(findings, Messages("en"), most=5))
+    assert len(page.all("img")) == 5
+    assert f"5 most confident errors, of {len(findings.errors)}" in page.text
+
+
+def test_the_gallery_says_so_when_there_is_no_error(findings, monkeypatch):
+    monkeypatch.setitem(findings.__dict__, "errors", findings.errors.iloc[:0])
+    page = Page(sections.gallery(findings, Messages("en")))
+    assert "wrong on none" in page.text
+    assert page.all("img") == []
+
+
+def test_the_gallery_says_so_when_the_archive_is_out_of_reach(made, monkeypatch):
+    monkeypatch.delenv("PHOTOCLF_ARCHIVE", raising=False)
+    findings = read_findings(made.run, made.workspace)
+    page = Page(sections.gallery(findings, Messages("fr")))
+    assert "n’était pas accessible" in page.text
+    assert page.all("img") == []
+
+
+def test_an_image_that_changed_since_it_was_measured_is_not_shown(made, findings, tmp_path):
+    pathname = findings.errors.pathname[0]
+    (tmp_path / pathname).parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / pathname, "PNG")
+    elsewhere = read_findings(made.run, made.workspace, tmp_path)
+    assert elsewhere.picture(pathname) == "changed"
+    assert elsewhere.picture("Photo/gone.png") == "no_picture"
+
+
+def test_the_demonstration_archive_is_named_as_such(made, findings, tmp_path):
+    text = Messages("en")
+    assert not findings.is_demo
+    assert text("demo.title") not in sections.opening(findings, text)
+    (tmp_path / ".photoclf-demo.json").write_text("{}")
+    demo = read_findings(made.run, made.workspace, tmp_path)
+    assert text("demo.title") in sections.opening(demo, text)
+    assert text("limits.demo") in Page(sections.limits(demo, text)).text
+
+
+def test_other_openings_of_the_test_are_told(findings, monkeypatch):
+    monkeypatch.setitem(findings.figures, "test_opened_by_other_runs", ["another_run"])
+    text = Messages("en")
+    assert "used 2 times, by 2 models" in Page(sections.limits(findings, text)).text
+    assert "another_run" in Page(sections.provenance(findings, text)).text
+
+
+def test_measures_without_a_value_are_said_to_have_none(findings, monkeypatch):
+    test = findings.figures["test"]
+    monkeypatch.setitem(test["metrics"], "precision", None)
+    monkeypatch.setitem(test["intervals"], "precision", [None, None])
+    assert "not applicable" in Page(sections.summary(findings, Messages("en"))).text
+    assert "not applicable" in Page(sections.worth(findings, Messages("en"))).text
+
+
+def test_a_report_needs_an_evaluated_run(made, tmp_path):
+    workspace = Workspace(tmp_path)
+    run = create_run(workspace.models, RunConfig(), {})
+    with pytest.raises(RunError, match="must have been evaluated"):
+        render_report(run, workspace)
+
+
+def test_a_report_refuses_the_audit_of_another_archive(made, tmp_path):
+    workspace = Workspace(tmp_path)
+    audit = pd.DataFrame([dict.fromkeys(AUDIT.columns, "") | {"bytes": 1, "mtime_ns": 1}])
+    write_table(audit.assign(label_conflict=False), workspace.audit, AUDIT)
+    with pytest.raises(RunError, match="audit must be that of the run's archive"):
+        read_findings(made.run, workspace)
+
+
+def test_an_unknown_language_is_refused_before_anything_runs(made):
+    with pytest.raises(ConfigError, match="`lang` must be one of"):
+        render_report(made.run, made.workspace, lang="de")
+
+
+def test_only_html_stays_html():
+    assert element("p", "<b>", Html("<i>"), title='"') == '<p title="&quot;">&lt;b&gt;<i></p>'
+    assert "&lt;b&gt;" in table("<b>", ["<b>"], [["<b>"]])
+
+
+def test_names_no_page_can_hold_are_made_fit():
+    shown = element("p", "a\udcff\x00b\u202egnp.exe")
+    shown.encode("utf-8")
+    assert "\u202e" not in shown
+    assert "\\udcff" in shown
+
+
+def test_the_notebook_is_thin_and_committed_without_outputs():
+    cells = json.loads(find_notebook(NOTEBOOK).read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert sum("parameters" in cell["metadata"].get("tags", []) for cell in code) == 1
+    assert len(code) <= 20
+    assert all(len(cell["source"]) <= 12 and cell["outputs"] == [] for cell in code)
+    assert not any("def " in line for cell in code for line in cell["source"])

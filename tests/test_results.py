@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+
+from photoclf import results
+
+
+def test_list_folder_names_each_file_with_its_size(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events").write_bytes(b"x" * 2048)
+    (tmp_path / "done").write_bytes(b"")
+    assert results.list_folder(tmp_path).to_dict("list") == {
+        "file": ["done", "logs/events"],
+        "kib": [0.0, 2.0],
+    }
+
+
+def test_metrics_table_keeps_each_metric_with_its_interval_and_baseline():
+    metrics = {"precision": 0.9, "roc_auc": 0.95}
+    table = results.metrics_table(
+        {
+            "test": {
+                "metrics": metrics,
+                "intervals": {"precision": [0.8, 0.97], "roc_auc": [0.9, 0.98]},
+            },
+            "val": {"metrics": {"precision": 0.92, "roc_auc": 0.96}},
+            "baseline_other": {"metrics": {"precision": None, "roc_auc": 0.5}},
+        }
+    )
+    assert table.loc["precision", ["test", "low", "high"]].tolist() == [0.9, 0.8, 0.97]
+    assert np.isnan(table.loc["precision", "baseline"])
+    assert table.index.tolist() == ["precision", "roc_auc"]
+
+
+def test_error_table_puts_the_worst_first_and_names_sources():
+    row = {"images": 10, "errors": 1, "rate": 0.1, "low": 0.0, "high": 0.4}
+    rows = [
+        {"class_folder": "Text", "source": "letters", **row},
+        {"class_folder": "Photo", "source": "prints", **row, "errors": 5, "rate": 0.5},
+    ]
+    table = results.error_table(rows)
+    assert table.name.tolist() == ["Photo / prints", "Text / letters"]
+    assert results.error_table(rows, most=1).errors.tolist() == [5]
+
+
+def test_decision_table_adds_up_to_every_file():
+    predictions = pd.DataFrame(
+        {
+            "pathname": ["a", "b", "c", "d"],
+            "score": [0.9, 0.8, 0.1, np.nan],
+            "decision": ["photo", "photo", "other", ""],
+            "status": ["used", "used", "used", "unreadable"],
+            "reason": ["", "", "", "truncated"],
+        }
+    )
+    table = results.decision_table(predictions)
+    assert table.files.sum() == 4
+    assert table.set_index("outcome").files.to_dict() == {
+        "photo": 2,
+        "other": 1,
+        "unreadable": 1,
+    }
+    assert table.reason.tolist()[-1] == "truncated"
