@@ -196,6 +196,6 @@ def _write_curves(runs: list[Run], chosen: Run, path: Path) -> None:
     with style():
         figure = Figure(figsize=(11, 4.2), layout="constrained")
         for axes, tag in zip(figure.subplots(1, 2), ("val_loss", "val_accuracy"), strict=True):
-            draw_curves(axes, events, tag, highlight=chosen.run_id)
+            draw_curves(axes, events, tag, smoothed=0.6, highlight=chosen.run_id)
         with replacing(path) as file:
             figure.savefig(file, format="png", dpi=150)
