@@ -66,18 +66,26 @@ def apply_layer(layer: keras.Layer, values: np.ndarray, *, training: bool = Fals
 
 
 def to_picture(values: np.ndarray) -> np.ndarray:
-    """Scale one map to grey values, its lowest to black and its highest to white.
+    """Turn one map into grey values that can be looked at.
+
+    The outermost 0.5 % at each end are cut off, or a single strong answer would darken the rest.
 
     Args:
         values: Float array (height, width) or (height, width, 1).
 
     Returns:
-        uint8 array (height, width); all black when the map is constant.
+        uint8 array (height, width). A map with negative values has 0 at mid-grey; another one
+        goes from black to white, and a constant one is black.
     """
     grey = np.asarray(values, np.float64).reshape(np.shape(values)[:2])
-    span = grey.max() - grey.min()
-    scaled = 255 * (grey - grey.min()) / span if span else np.zeros_like(grey)
-    return scaled.astype(np.uint8)
+    low, high = np.percentile(grey, (0.5, 99.5))
+    if low < 0:
+        high = max(-low, high)
+        low = -high
+    if low == high:
+        low, high = grey.min(), grey.max()
+    scaled = (np.clip(grey, low, high) - low) / (high - low) if high > low else 0 * grey
+    return np.rint(255 * scaled).astype(np.uint8)
 
 
 def feature_maps(model: keras.Model, pixels: np.ndarray, layer: str) -> np.ndarray:

@@ -123,6 +123,11 @@ class StopAtMinimum(keras.callbacks.Callback):
         best = self.best_epoch
         if best == len(self.rows) - 1:
             save_model(self._scorer, self.folder / BEST)
+        elif not (self.folder / BEST).is_file():
+            raise RunError(
+                f"A run must hold {BEST} once an epoch is finished. Received: {self.folder}, which"
+                " doesn't. Restore the file, or delete the run's folder and train again."
+            )
         write_table(pd.DataFrame(self.rows), self.folder / HISTORY_FILE, HISTORY)
         state = {
             "epoch": len(self.rows) - 1,
@@ -205,7 +210,7 @@ def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> No
     """
     variables = _variables(model)
     state = {**state, "shapes": [list(variable.shape) for variable in variables]}
-    arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    arrays = {f"v{i}": v.value.numpy() for i, v in enumerate(variables)}
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
 

@@ -163,7 +163,7 @@ def _checked_number(f: dataclasses.Field, value: Any, kind: type) -> Any:
             f"`{f.name}` ({f.metadata['help']}) must be {name} from {low} to {high}."
             f" Received: {value!r}."
         )
-    return kind(value)
+    return kind(value) + 0  # -0.0 becomes 0.0: equal choices have equal hashes
 
 
 def _checked_tuple(f: dataclasses.Field, value: Any) -> tuple[int, ...]:

@@ -209,10 +209,11 @@ def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
         return ImageOps.fit(image, (size, size), method=_resampling(image, size))
     if fit == "letterbox":
         scale = size / max(image.size)
-        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        resized = image.resize(inner, _resampling(image, size))
+        # Equal borders on both sides, so that turning afterwards changes nothing.
+        x, y = (min(round((size - s * scale) / 2), (size - 1) // 2) for s in image.size)
+        resized = image.resize((size - 2 * x, size - 2 * y), _resampling(image, size))
         canvas = Image.new("RGB", (size, size), "white")
-        canvas.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        canvas.paste(resized, (x, y))
         return canvas
     return image.resize((size, size), _resampling(image, size))
 

@@ -13,6 +13,7 @@ from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.errors import ArchiveError, RunError
 from photoclf.evaluate import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
+from photoclf.metrics import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
 from photoclf.schema import AUDIT, read_table
@@ -20,6 +21,13 @@ from photoclf.schema import AUDIT, read_table
 DEMO_MARKER = ".photoclf-demo.json"
 # Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
 SMALL_GROUP = 30
+
+# Metrics that are shares of images: which cases are right, of which.
+_COUNTED = {
+    "recall": (("tp",), ("tp", "fn")),
+    "precision": (("tp",), ("tp", "fp")),
+    "accuracy": (("tp", "tn"), ("tp", "tn", "fp", "fn")),
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,21 @@ class Findings:
     def errors(self) -> pd.DataFrame:
         """The wrong test images, the most confident first."""
         return self.evaluation.errors()
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """Return a test metric's 95 % interval, `None` where it has none.
+
+        Resampling images that were all judged right can only tell that all are right; the exact
+        interval of their number then says how sure that is.
+        """
+        low, high = self.figures["test"]["intervals"].get(metric, (None, None))
+        if low is None or high is None:
+            return None
+        if low == high and metric in _COUNTED:
+            counts = self.figures["test"]["confusion"]
+            right, judged = (sum(counts[case] for case in cases) for cases in _COUNTED[metric])
+            return exact_interval(right, judged)
+        return low, high
 
     def worst_sources(self, most: int = 8) -> list[dict[str, Any]]:
         """Return the sub-folders with the most errors, in the form of the figures' `by_source`."""

@@ -76,7 +76,7 @@ def table(
         caption: What the table shows.
         header: The columns' names.
         rows: The cells of each row.
-        total: The cells of a last row, set apart.
+        total: The cells of a last row, set apart; its first stands in for all columns of words.
         words: How many first columns hold words; the others hold figures, set to the right.
     """
     heads = [
@@ -84,7 +84,7 @@ def table(
         for i, cell in enumerate(header)
     ]
     body = [_row(cells, words) for cells in rows]
-    foot = element("tfoot", _row(total, words)) if total else None
+    foot = element("tfoot", _total(total, words)) if total else None
     content = element(
         "table",
         element("caption", caption),
@@ -138,6 +138,11 @@ def _row(cells: Sequence[object], words: int) -> Html:
         for i, cell in enumerate(cells[1:], start=1)
     ]
     return element("tr", first, *rest)
+
+
+def _total(cells: Sequence[object], words: int) -> Html:
+    first = element("th", cells[0], scope="row", colspan=words if words > 1 else None)
+    return element("tr", first, *(element("td", cell, class_="figure") for cell in cells[1:]))
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -1,5 +1,6 @@
 """Notebooks: checked parameters and a workspace inside, strict execution from outside."""
 
+import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,6 +107,7 @@ def execute_notebook(
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,
+            config=_kernel_config(),
         )
     except PapermillExecutionError as error:
         if error.ename == ConfigError.__name__:
@@ -118,6 +120,17 @@ def execute_notebook(
         raise NotebookError(f"The kernel of {name} must live. Received: {error}") from error
     finally:
         _forget_paths(output)
+
+
+def _kernel_config() -> Any:
+    """Have the kernel talk over sockets of this user where there are any.
+
+    Network ports may collide between kernels that start at once, and anyone on the machine may
+    listen.
+    """
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc"}}) if os.name == "posix" else Config()
 
 
 def _forget_paths(output: Path) -> None:

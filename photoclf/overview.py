@@ -161,8 +161,10 @@ def sample_images(audit: pd.DataFrame, per_class: int, seed: int) -> pd.DataFram
 
 
 def pick_photo(audit: pd.DataFrame) -> str:
-    """Pick the used photograph with the strongest contrast, on which edges show well."""
-    return extreme_images(audit[audit.label == 1], "contrast", 1)[-1]
+    """Pick the used photograph that is richest in both contrast and colour, as an example."""
+    photos = audit[(audit.status == "used") & (audit.label == 1)]
+    richness = photos[["contrast", "colourfulness"]].rank().min(axis=1)
+    return str(photos.pathname.iloc[int(np.argmax(richness))])
 
 
 def load_thumbnails(

@@ -81,6 +81,8 @@ def train(
         gpu_memory_limit_mib=config.gpu_memory_limit_mib,
     )
     cache = _open_cache(config, split, place, workspace, progress)
+    if run is not None and run.provenance.get("threads") != threads:
+        _say(True, f"{run.run_id}: began with another number of threads; its last bits may differ")
     run = run or create_run(
         workspace.models, config, _provenance(config, split, workspace, threads)
     )

@@ -71,7 +71,17 @@ def test_parameter_table_accounts_for_every_parameter(small_model):
     assert table.set_index("layer").output_shape["conv_1"] == (16, 16, 4)
 
 
-def test_a_picture_spans_black_to_white():
-    picture = to_picture(np.array([[-1.0, 0.0], [1.0, 3.0]])[..., None])
-    assert picture.tolist() == [[0, 63], [127, 255]]
+def test_a_picture_spans_black_to_white_with_zero_in_the_middle_of_signed_maps():
+    assert to_picture(np.linspace(0, 2, 100).reshape(10, 10, 1)).ravel()[[0, -1]].tolist() == [
+        0,
+        255,
+    ]
+    signed = to_picture(np.linspace(-1, 2, 301).reshape(7, 43))
+    assert signed.ravel()[100] in (127, 128)
     assert not to_picture(np.full((2, 2), 7.0)).any()
+
+
+def test_one_strong_answer_does_not_darken_a_picture():
+    values = np.linspace(0, 1, 10_000).reshape(100, 100)
+    values[0, 0] = 1000
+    assert to_picture(values)[99, 50] > 250

@@ -197,6 +197,13 @@ def test_a_damaged_checkpoint_is_told(tmp_path):
         load_checkpoint(path, a_model())
 
 
+def test_a_best_model_that_is_gone_is_told_when_resuming(tmp_path):
+    feed(StopAtMinimum(tmp_path, patience=3), a_model(), [1, 2])
+    (tmp_path / "best.keras").unlink()
+    with pytest.raises(RunError, match=r"must hold best\.keras"):
+        StopAtMinimum(tmp_path, patience=3).resume(a_model())
+
+
 def test_a_checkpoint_of_another_model_is_told(tmp_path):
     feed(StopAtMinimum(tmp_path, patience=2), a_model(), [1])
     pixels = keras.Input((2,))

@@ -1,11 +1,12 @@
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoclf.config import AUGMENTATIONS, FITS, MODEL_DEFAULTS, RunConfig
@@ -30,6 +31,7 @@ CONFIGS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(CONFIGS)
 def test_a_config_comes_back_from_json_equal_and_with_its_hash(config):
     again = RunConfig.from_json(config.to_json())
@@ -38,6 +40,7 @@ def test_a_config_comes_back_from_json_equal_and_with_its_hash(config):
     assert again.to_json() == config.to_json()
 
 
+@settings(deadline=None)
 @given(CONFIGS)
 def test_resolving_leaves_no_default_of_the_model_open_and_keeps_the_hash(config):
     resolved = config.resolved()
@@ -46,6 +49,7 @@ def test_resolving_leaves_no_default_of_the_model_open_and_keeps_the_hash(config
     assert resolved.hash8 == config.hash8
 
 
+@settings(deadline=None)
 @given(CONFIGS, CONFIGS)
 def test_hashes_are_equal_exactly_when_the_resolved_choices_are(one, other):
     assert (one.hash8 == other.hash8) == (one.resolved() == other.resolved())
@@ -62,7 +66,8 @@ def test_the_hash_is_the_same_in_another_process():
     hashes = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            env=dict(os.environ)
+            | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
             check=True,

@@ -20,7 +20,7 @@ def some_pixels(config, n=5):
 
 
 def weights_of(model):
-    return [np.asarray(v) for v in model.variables]
+    return [v.value.numpy() for v in model.variables]
 
 
 def test_the_registry_and_the_config_name_the_same_models():

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from photoclf.errors import PhotoclfError, TableError
@@ -77,6 +77,7 @@ def test_all_odd_names_come_back_from_one_file_in_order(tmp_path):
 NAMES = st.text(st.characters(exclude_characters="\0", codec=None), max_size=20)
 
 
+@settings(deadline=None)
 @given(NAMES)
 @example("\\udcff")
 @example("\\u005cu005c")
@@ -89,6 +90,7 @@ def test_escaping_a_name_loses_nothing_and_gives_utf8(name):
     escaped.encode("utf-8")
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, max_size=6))
 def test_any_names_come_back_from_a_file(tmp_path_factory, names):
     path = tmp_path_factory.getbasetemp() / "any.csv"
@@ -101,6 +103,7 @@ def test_an_ordinary_name_is_written_as_it_is():
     assert escape_pathname("C:\\Users\\u\\x.jpg") == "C:\\Users\\u\\x.jpg"
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
 def test_floats_come_back_to_the_last_bit(tmp_path_factory, values):
     path = tmp_path_factory.getbasetemp() / "floats.csv"
@@ -205,7 +208,7 @@ def test_a_folder_in_place_of_a_table_is_refused(tmp_path):
 
 
 def test_what_a_spreadsheet_saves_is_read(tmp_path):
-    (tmp_path / "m.csv").write_bytes("\ufeffpathname;label\r\n\"a;b\nc\";1\r\né;0\r\n".encode())
+    (tmp_path / "m.csv").write_bytes('\ufeffpathname;label\r\n"a;b\nc";1\r\né;0\r\n'.encode())
     assert read_table(tmp_path / "m.csv", MANIFEST).to_dict("list") == {
         "pathname": ["a;b\nc", "é"],
         "label": [1, 0],

@@ -17,7 +17,7 @@ from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import PhotoclfError, RunError, SplitError, TableError
 from photoclf.export import litert_scores, load_model
-from photoclf.files import sha256_file
+from photoclf.files import sha256_file, write_json
 from photoclf.paths import Workspace
 from photoclf.runs import find_run, list_runs, read_events, verify_run
 from photoclf.schema import SPLIT, write_table
@@ -70,7 +70,7 @@ def uninterrupted(tmp_path_factory):
 
 def weights(run):
     model = keras.models.load_model(run.best_model, compile=False)
-    return [keras.ops.convert_to_numpy(v) for v in model.variables]
+    return [v.value.numpy() for v in model.variables]
 
 
 def assert_same_result(run, other):
@@ -248,6 +248,15 @@ def test_a_run_is_trained_by_one_process_at_a_time(workspace):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RunError, match="another process is training"):
             train(REFERENCE.replace(epochs=1), workspace, progress=False)
+
+
+def test_going_on_with_another_number_of_threads_is_said(workspace, capfd):
+    config = REFERENCE.replace(epochs=1)
+    run = train(config, workspace, progress=False)
+    (run.folder / "done").unlink()
+    write_json(run.folder / "provenance.json", {**run.provenance, "threads": 99})
+    assert train(config, workspace, progress=False) == run
+    assert "another number of threads" in capfd.readouterr().err
 
 
 def test_no_score_of_the_test_side_is_computed(workspace, monkeypatch):

@@ -1,0 +1,150 @@
+"""A client's report on errors: the four cases, rates by folder, and the gallery."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from photoclf import plots
+from photoclf.findings import SMALL_GROUP, Findings
+from photoclf.markup import Html, drawing, element, name, section, table, thumbnail
+from photoclf.messages import Messages
+
+MOST_PICTURES = 24
+
+
+def cases(findings: Findings, text: Messages) -> Html:
+    """Build the confusion matrix in words, and how the scores fall on both sides."""
+    counts = findings.figures["test"]["confusion"]
+    header = [text(f"cases.{column}") for column in ("truth", "said_photo", "said_other", "sum")]
+    rows = [
+        (text(f"cases.{kind}"), *(_case(text, case, counts[case]) for case in row),
+         text.number(sum(counts[case] for case in row)))
+        for kind, row in (("photo", ("tp", "fn")), ("other", ("fp", "tn")))
+    ]  # fmt: skip
+    return section(
+        text("cases.title"),
+        element("p", text("cases.text", threshold=findings.figures["threshold"])),
+        table(text("cases.caption"), header, rows, words=4),
+        _scores_figure(findings, text),
+        id_="cases",
+    )
+
+
+def by_folder(findings: Findings, text: Messages) -> Html:
+    """Build error rates a class folder, and the sub-folders with the most errors."""
+    folders, sources = findings.figures["by_class_folder"], findings.worst_sources()
+    listed = [*folders, *sources]
+    columns = ("folder", "images", "errors", "rate", "interval")
+    header = [text(f"folders.{column}") for column in columns]
+    worst = table(
+        text("sources.caption"),
+        [text("sources.folder"), *header[1:]],
+        [_rate_row(f"{row['class_folder']}/{row['source']}", row, text) for row in sources],
+    )
+    small = any(row["images"] < SMALL_GROUP for row in listed)
+    return section(
+        text("folders.title"),
+        element("p", text("folders.text")),
+        table(
+            text("folders.caption"),
+            header,
+            [_rate_row(row["class_folder"], row, text) for row in folders],
+        ),
+        _rates_figure(folders, text),
+        worst if sources else None,
+        element("p", text("folders.small_note", least=SMALL_GROUP), class_="note")
+        if small
+        else None,
+        id_="folders",
+    )
+
+
+def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Html:
+    """Build the most confident errors with their pictures, scores and folders."""
+    errors, shown = len(findings.errors), min(len(findings.errors), most)
+    images = findings.figures["test"]["images"]
+    key = "none" if not errors else "all" if shown == errors else "some"
+    cards = [_card(row, findings, text) for _, row in findings.errors.head(most).iterrows()]
+    lost = errors and findings.archive is None
+    return section(
+        text("gallery.title"),
+        element("p", text(f"gallery.{key}", images=images, shown=shown, errors=errors)),
+        element("p", text("gallery.unreachable"), class_="notice") if lost else None,
+        element("ul", *cards, class_="gallery") if cards else None,
+        id_="gallery",
+    )
+
+
+def _case(text: Messages, case: str, count: int) -> Html:
+    words = element("span", text(f"cases.{case}", n=count))
+    return element("div", element("strong", text.number(count)), words, class_=f"case {case}")
+
+
+def _rate_row(folder: str, row: Mapping[str, Any], text: Messages) -> tuple[object, ...]:
+    label = name(folder)
+    if row["images"] < SMALL_GROUP:
+        mark = element("span", text("folders.small"), class_="mark")
+        label = element("span", label, " ", mark)
+    interval = text("value.interval", low=row["low"], high=row["high"])
+    numbers = (text.number(row["images"]), text.number(row["errors"]))
+    return label, *numbers, text.percent(row["rate"]), interval
+
+
+def _card(row: Any, findings: Findings, text: Messages) -> Html:
+    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
+    score = text("gallery.score", score=row.score)
+    alt = text("gallery.alt", folder=row.class_folder, error=error, score_text=score)
+    picture = findings.picture(row.pathname)
+    if isinstance(picture, str):
+        image = element("p", text(f"gallery.{picture}"), class_="missing")
+    else:
+        image = thumbnail(picture, alt)
+    caption = element(
+        "figcaption",
+        element("strong", error),
+        element("span", name(row.class_folder), f" · {score}"),
+        element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
+    )
+    return element("li", element("figure", element("div", image, class_="picture"), caption))
+
+
+def _words(text: Messages, **changes: str) -> dict[str, str]:
+    return {**(plots.FRENCH if text.lang == "fr" else plots.ENGLISH), **changes}
+
+
+def _scores_figure(findings: Findings, text: Messages) -> Html:
+    test, counts = findings.evaluation.side("test"), findings.figures["test"]["confusion"]
+    threshold = findings.figures["threshold"]
+    words = _words(
+        text,
+        photo=text("cases.photos"),
+        other=text("cases.others"),
+        score=text("cases.axis_score"),
+        images=text("cases.axis_images"),
+    )
+    with plots.style():
+        figure = Figure(figsize=(6.8, 2.9))
+        plots.draw_score_histogram(
+            figure.add_subplot(), test.score, threshold, test.label, words=words
+        )
+        alt = text(
+            "cases.alt",
+            found=counts["tp"],
+            photos=counts["tp"] + counts["fn"],
+            left=counts["tn"],
+            others=counts["tn"] + counts["fp"],
+            threshold=threshold,
+        )
+        return drawing(figure, alt, text("cases.figure"))
+
+
+def _rates_figure(rows: list[dict[str, Any]], text: Messages) -> Html:
+    frame = pd.DataFrame(rows).rename(columns={"class_folder": "name"})
+    items = [text("folders.alt_item", folder=row["class_folder"], **row) for row in rows]
+    with plots.style():
+        figure = Figure(figsize=(6.8, 0.75 + 0.34 * len(rows)))
+        plots.draw_rates(figure.add_subplot(), frame, words=_words(text))
+        alt = text("folders.alt", folders=" ; ".join(items))
+        return drawing(figure, alt, text("folders.figure"))
