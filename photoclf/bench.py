@@ -176,8 +176,8 @@ def _trainer(name: str) -> Callable[[], int]:
     config = RunConfig(model=name).resolved()
     model = training_view(build_model(config))
     rng = np.random.default_rng(0)
-    shape = (TRAIN_BATCH, config.image_size, config.image_size, 3)
-    pixels = rng.integers(0, 256, shape, np.uint8)
+    size = config.image_size or 0  # resolved: never None
+    pixels = rng.integers(0, 256, (TRAIN_BATCH, size, size, 3)).astype(np.uint8)
     labels = rng.integers(0, 2, (TRAIN_BATCH, 1))
 
     def step() -> int:

@@ -1,146 +1,21 @@
 """One subcommand a verb; nothing is computed here."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from photoclf import options
 from photoclf.config import FITS, RunConfig
-from photoclf.errors import PhotoclfError
 from photoclf.paths import Workspace
 
 # Each command imports what it needs when it runs: `photoclf --help` must answer at once.
 
 
-class _Commands(click.Group):
-    """Tells an expected error in a sentence, and any error without a traceback."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order of the work, not of the alphabet
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted. The same command goes on where this one was.", err=True)
-            sys.exit(130)
-        except Exception as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(f"Error: {_sentence(error)}", err=True)
-            sys.exit(error.exit_code if isinstance(error, PhotoclfError) else 1)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, PhotoclfError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        return f"the system refused: {error.strerror}{where}. Mend that and run it again."
-    return (
-        f"{type(error).__name__}: {error}. This wasn't expected; run it again as"
-        " `photoclf --debug …` and report what it prints."
-    )
-
-
-class _Numbers(click.ParamType):
-    """Whole numbers separated by commas, such as `32,64`; `none` for an empty list."""
-
-    name = "n,n,…"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return () if value == "none" else tuple(int(item) for item in value.split(","))
-        except ValueError:
-            self.fail(f"must be whole numbers separated by commas. Received: {value!r}.", param)
-
-
-def _option_of_field(f: Any) -> Callable:
-    rule = f.metadata
-    if "choices" in rule:
-        kind: Any = click.Choice(rule["choices"])
-    elif "items" in rule:
-        kind = _Numbers()
-    else:
-        kind = float if "float" in str(f.type) else int
-    # None means the model's own default, or all; the help of the field says which.
-    default = "the model's own" if f.default is None and f.name in _OF_MODEL else f.default
-    return click.option(
-        f"--{f.name.replace('_', '-')}",
-        f.name,
-        type=kind,
-        default=f.default,
-        show_default="none" if default is None else str(default),
-        help=rule["help"][0].upper() + rule["help"][1:] + ".",
-    )
-
-
-_OF_MODEL = ("image_size", "filters", "dense_units", "dropout")
-
-
-def _run_options(command: Callable) -> Callable:
-    for f in reversed(fields(RunConfig)):
-        command = _option_of_field(f)(command)
-    return command
-
-
-_workspace = click.option(
-    "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default="current folder",
-    help="Folder that holds data/, models/ and reports/.",
-    callback=lambda ctx, param, value: Workspace(value),
-)
-_archive = click.option(
-    "--archive",
-    type=click.Path(path_type=Path),
-    default=None,
-    show_default="$PHOTOCLF_ARCHIVE, else what data/path.txt says",
-    help="The archive's folder; nothing in it is changed.",
-)
-_positive = click.option(
-    "--positive-folder", default="Photo", show_default=True, help="Class folder of photographs."
-)
-_ignored = click.option(
-    "--ignored-folder",
-    "ignored_folders",
-    multiple=True,
-    default=("Dataset_L2", "Photo_2"),
-    show_default=True,
-    help="Class folder without labels; may be given several times.",
-)
-_run = click.option(
-    "--run", "run_id", default="", show_default="the chosen run", help="Name of a run in models/."
-)
-_val = click.option(
-    "--val-fraction", default=0.15, show_default=True, help="Share of images for validation, 0 to 1."
-)
-_test = click.option(
-    "--test-fraction", default=0.3, show_default=True, help="Share of images for the test, 0 to 1."
-)
-_hold_out = click.option(
-    "--hold-out",
-    multiple=True,
-    show_default="none",
-    help="Folder such as Photo/box_12 that goes to the test whole; may be given several times.",
-)
-_split_seed = click.option(
-    "--split-seed", default=42, show_default=True, help="Seed of the split, 0 or more."
-)
-
-
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=options.Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="photoclf")
@@ -150,7 +25,7 @@ def main(debug: bool) -> None:
 
 @main.command("demo-archive")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--images-per-class", default=120, show_default=True, help="Images in a class folder.")
+@click.option("--images-per-class", default=120, show_default=True, help="Images a class folder.")
 @click.option("--seed", default=42, show_default=True, help="Seed of the drawings, 0 or more.")
 def demo_archive(folder: Path, images_per_class: int, seed: int) -> None:
     """Draw the demo archive into FOLDER: about 600 images, no network needed."""
@@ -167,10 +42,10 @@ def _bar(jobs: Any) -> Any:
 
 
 @main.command()
-@_workspace
-@_archive
-@_positive
-@_ignored
+@options.workspace
+@options.archive
+@options.positive_folder
+@options.ignored_folders
 def scan(
     workspace: Workspace, archive: Path | None, positive_folder: str, ignored_folders: tuple
 ) -> None:
@@ -185,9 +60,9 @@ def scan(
 
 
 @main.command()
-@_workspace
-@_archive
-@_ignored
+@options.workspace
+@options.archive
+@options.ignored_folders
 def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) -> None:
     """Examine every file of the archive: data/audit.csv and the ledger."""
     from photoclf import steps
@@ -199,11 +74,11 @@ def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) ->
 
 
 @main.command()
-@_workspace
-@_val
-@_test
-@_hold_out
-@_split_seed
+@options.workspace
+@options.val_fraction
+@options.test_fraction
+@options.hold_out
+@options.split_seed
 def split(
     workspace: Workspace,
     val_fraction: float,
@@ -228,7 +103,7 @@ def split(
 
 
 @main.command()
-@_workspace
+@options.workspace
 @click.option("--image-size", type=int, default=None, show_default="compact_cnn's", help="In px.")
 @click.option("--fit", type=click.Choice(FITS), default="squash", show_default=True)
 def cache(workspace: Workspace, image_size: int | None, fit: str) -> None:
@@ -240,8 +115,8 @@ def cache(workspace: Workspace, image_size: int | None, fit: str) -> None:
 
 
 @main.command()
-@_workspace
-@_run_options
+@options.workspace
+@options.run_options
 def train(workspace: Workspace, **choices: Any) -> None:
     """Train one run; the same choices again go on with it, or return it when it is done."""
     config = RunConfig(**choices)
@@ -257,7 +132,7 @@ def train(workspace: Workspace, **choices: Any) -> None:
 
 @main.command()
 @click.argument("space")
-@_workspace
+@options.workspace
 @click.option("--max-trials", type=click.IntRange(1), show_default="all", help="Trials at most.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
 def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed: bool) -> None:
@@ -276,7 +151,7 @@ def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed
 
 
 @main.command()
-@_workspace
+@options.workspace
 def compare(workspace: Workspace) -> None:
     """Compare the finished runs and choose the one with the lowest val_loss."""
     from photoclf import steps
@@ -288,8 +163,8 @@ def compare(workspace: Workspace) -> None:
 
 
 @main.command()
-@_workspace
-@_run
+@options.workspace
+@options.run_id
 def evaluate(workspace: Workspace, run_id: str) -> None:
     """Choose the threshold on val, open the test once, and write the run's figures."""
     from photoclf import steps
@@ -310,8 +185,8 @@ def evaluate(workspace: Workspace, run_id: str) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@_workspace
-@_run
+@options.workspace
+@options.run_id
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -331,8 +206,8 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 
 
 @main.command()
-@_workspace
-@_run
+@options.workspace
+@options.run_id
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
 def report(workspace: Workspace, run_id: str, lang: str) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
@@ -344,15 +219,15 @@ def report(workspace: Workspace, run_id: str, lang: str) -> None:
 
 
 @main.command()
-@_workspace
-@_archive
-@_positive
-@_ignored
-@_val
-@_test
-@_hold_out
-@_split_seed
-@_run_options
+@options.workspace
+@options.archive
+@options.positive_folder
+@options.ignored_folders
+@options.val_fraction
+@options.test_fraction
+@options.hold_out
+@options.split_seed
+@options.run_options
 def pipeline(
     workspace: Workspace,
     archive: Path | None,
@@ -368,7 +243,7 @@ def pipeline(
     config = RunConfig(**choices)
     from photoclf.pipeline import PipelineOptions, run_pipeline
 
-    options = PipelineOptions(
+    told = PipelineOptions(
         configs=(config,),
         positive_folder=positive_folder,
         ignored_folders=ignored_folders,
@@ -377,12 +252,12 @@ def pipeline(
         hold_out=hold_out,
         seed=split_seed,
     )
-    page = run_pipeline(workspace, archive, options, say=click.echo, progress=True)
+    page = run_pipeline(workspace, archive, told, say=click.echo, progress=True)
     click.echo(f"report: {page}")
 
 
 @main.command()
-@_workspace
+@options.workspace
 def demo(workspace: Workspace) -> None:
     """Draw the demo archive and take it through the pipeline to the report."""
     from photoclf.pipeline import run_demo
@@ -393,7 +268,7 @@ def demo(workspace: Workspace) -> None:
 
 @main.command()
 @click.option("--only", default="input,cache,train", show_default=True, help="Parts, by commas.")
-@click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images to use.")
+@click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds that count.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(only: str, data: Path | None, rounds: int, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from photoclf.files import sha256_text
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "compact_cnn": {
         "image_size": 128,
-        "filters": (24, 48, 96, 128),
+        "filters": (16, 32, 64, 128),
         "dense_units": (),
         "dropout": 0.2,
     },

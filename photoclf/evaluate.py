@@ -56,7 +56,7 @@ class Evaluation:
         wrong = test[(test.decision == "photo") != (test.label == 1)]
         # How far beyond the threshold, as a share of the room on that side of it.
         room = np.where(wrong.label == 0, 1 - self.threshold, self.threshold)
-        distance = (wrong.score - self.threshold).abs() / np.maximum(room, 1e-9)
+        distance: pd.Series = (wrong.score - self.threshold).abs() / np.maximum(room, 1e-9)
         return wrong.assign(confidence=distance).sort_values(
             ["confidence", "pathname"], ascending=[False, True], ignore_index=True
         )
@@ -172,9 +172,7 @@ def _scored(
     return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
 
 
-def _figures_of_side(
-    rows: pd.DataFrame, threshold: float, draws: int, seed: int
-) -> dict[str, Any]:
+def _figures_of_side(rows: pd.DataFrame, threshold: float, draws: int, seed: int) -> dict[str, Any]:
     labels, scores = rows.label.to_numpy(), rows.score.to_numpy()
     intervals = bootstrap_intervals(
         labels, scores, threshold, rows.group.to_numpy(), draws=draws, seed=seed

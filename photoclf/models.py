@@ -211,8 +211,9 @@ def _convolve(
         name=name,
     )(x)
     # Keras's momentum of 0.99 takes some 500 steps to forget its start: longer than the first
-    # epochs of a small archive, whose val_loss would say nothing.
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    # epochs of a small archive, whose val_loss would say nothing. Much below 0.95, the last batch
+    # of an epoch, which may hold a single image, would weigh too much in what val sees.
+    return layers.BatchNormalization(momentum=0.95, name=f"{name}_norm")(x)
 
 
 def _seeds(seed: int) -> Iterator[int]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,10 @@ def run_pipeline(
         ),
     )
     wanted = split_hash(read_split(workspace.split))
-    runs = [_trained(config, workspace, wanted, say, progress) for config in options.configs]
-    marks = [_mark(run) for run in runs]
+    for config in options.configs:
+        _train(config, workspace, wanted, say, progress)
+    # All of them, also those that other commands trained: the best run may be among them.
+    marks = [_mark(run) for run in steps.comparable_runs(workspace)]
     comparison = workspace.reports / "comparison"
     journal.step(
         "compare",
@@ -140,9 +143,7 @@ def run_pipeline(
                 f"predict {name}",
                 [_mark(run), metrics, listing],
                 [out],
-                lambda name=name, out=out: steps.predict(
-                    workspace, place / name, run, out=out, progress=progress
-                ),
+                partial(steps.predict, workspace, place / name, run, out=out, progress=progress),
             )
     inputs = [_mark(run), metrics, sha256_file(workspace.audit)]
     pages = {"fr": reports / "rapport.fr.html", "en": reports / "report.en.html"}
@@ -151,7 +152,7 @@ def run_pipeline(
             f"report {lang}",
             inputs,
             [pages[lang]],
-            lambda lang=lang: render_report(run, workspace, lang=lang),
+            partial(render_report, run, workspace, lang=lang, archive=place),
         )
     return pages["fr"]
 
@@ -232,22 +233,22 @@ def _listing_hash(archive: Path) -> str:
     return sha256_text("\n".join(lines))
 
 
-def _trained(
+def _train(
     config: RunConfig,
     workspace: Workspace,
     wanted: str,
     say: Callable[[str], None],
     progress: bool,
-) -> Run:
+) -> None:
     run = find_run(workspace.models, config, wanted)
     if run is not None and run.done:
         say(f"train {config.model}: done before")
-        return run
+        return
     say(f"train {config.model} …" if run is None else f"train {config.model}: going on …")
     # Here: a pipeline that has nothing to train doesn't wait for TensorFlow.
     from photoclf.train import train
 
-    return train(config, workspace, progress=progress)
+    train(config, workspace, progress=progress)
 
 
 def _mark(run: Run) -> str:

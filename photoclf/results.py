@@ -7,19 +7,18 @@ from typing import Any
 import pandas as pd
 
 
-def list_folder(folder: Path) -> pd.DataFrame:
-    """List the files below a folder with their size.
+def folder_table(folder: Path) -> pd.DataFrame:
+    """List what lies in a folder, a sub-folder as one row.
 
     Returns:
-        `file` (relative, with `/`) and `kib`, sorted by name.
+        `name`, `files` and `kib`, sorted by name.
     """
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return pd.DataFrame(
-        {
-            "file": [path.relative_to(folder).as_posix() for path in files],
-            "kib": [path.stat().st_size / 1024 for path in files],
-        }
-    )
+    rows = []
+    for path in sorted(Path(folder).iterdir()):
+        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        rows.append({"name": path.name, "files": len(files), "kib": size / 1024})
+    return pd.DataFrame(rows, columns=["name", "files", "kib"])
 
 
 def metrics_table(figures: Mapping[str, Any]) -> pd.DataFrame:

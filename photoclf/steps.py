@@ -44,9 +44,7 @@ def scan(
         ArchiveError: If the archive can't be found, or has not two classes.
     """
     place = resolve_archive(archive, workspace)
-    manifest = scan_archive(
-        place, positive_folder=positive_folder, ignored_folders=ignored_folders
-    )
+    manifest = scan_archive(place, positive_folder=positive_folder, ignored_folders=ignored_folders)
     write_table(manifest, workspace.manifest, MANIFEST)
     remember_archive(workspace, place)
     return manifest
@@ -137,8 +135,7 @@ def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
     Raises:
         RunError: If no run on this split is finished.
     """
-    wanted = split_hash(read_split(workspace.split))
-    runs = [r for r in list_runs(workspace.models) if r.done and _split_of(r) == wanted]
+    runs = comparable_runs(workspace)
     chosen = choose_run(runs)
     tables = [comparison_table(runs, metric) for metric in ("val_loss", "val_accuracy")]
     folder = workspace.reports / "comparison"
@@ -147,6 +144,16 @@ def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
     _write_curves(runs, chosen, folder / "curves.png")
     write_choice(workspace.choice, chosen, runs)
     return chosen, tables[0], tables[1]
+
+
+def comparable_runs(workspace: Workspace) -> list[Run]:
+    """List the finished runs that were trained on the workspace's split, oldest first."""
+    wanted = split_hash(read_split(workspace.split))
+    return [
+        run
+        for run in list_runs(workspace.models)
+        if run.done and run.provenance.get("split_hash") == wanted
+    ]
 
 
 def predict(
@@ -183,10 +190,6 @@ def _manifest_of(
         return scan(workspace, archive, ignored_folders=ignored_folders)
     except ArchiveError:
         return None
-
-
-def _split_of(run: Run) -> str | None:
-    return run.provenance.get("split_hash")
 
 
 def _write_curves(runs: list[Run], chosen: Run, path: Path) -> None:

@@ -65,9 +65,7 @@ def test_the_lock_was_made_from_this_pyproject(project):
     )
     asked = {name_of(r) for r in project["project"]["dependencies"]}
     assert {d["name"] for d in package["dependencies"]} == asked
-    specifiers = {
-        (d["name"], d.get("specifier", "")) for d in package["metadata"]["requires-dist"]
-    }
+    specifiers = {(d["name"], d.get("specifier", "")) for d in package["metadata"]["requires-dist"]}
     for requirement in project["project"]["dependencies"]:
         wanted = requirement.split(";")[0].strip()[len(name_of(requirement)) :].strip()
         assert (name_of(requirement), wanted) in specifiers

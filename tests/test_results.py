@@ -4,14 +4,20 @@ import pandas as pd
 from photoclf import results
 
 
-def test_list_folder_names_each_file_with_its_size(tmp_path):
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "events").write_bytes(b"x" * 2048)
+def test_folder_table_shows_a_sub_folder_as_one_row(tmp_path):
+    (tmp_path / "logs" / "train").mkdir(parents=True)
+    (tmp_path / "logs" / "train" / "events").write_bytes(b"x" * 2048)
+    (tmp_path / "logs" / "events").write_bytes(b"x" * 1024)
     (tmp_path / "done").write_bytes(b"")
-    assert results.list_folder(tmp_path).to_dict("list") == {
-        "file": ["done", "logs/events"],
-        "kib": [0.0, 2.0],
+    assert results.folder_table(tmp_path).to_dict("list") == {
+        "name": ["done", "logs"],
+        "files": [1, 2],
+        "kib": [0.0, 3.0],
     }
+
+
+def test_an_empty_folder_is_an_empty_table(tmp_path):
+    assert results.folder_table(tmp_path).empty
 
 
 def test_metrics_table_keeps_each_metric_with_its_interval_and_baseline():
