@@ -54,10 +54,13 @@ def open_workspace(variables: Mapping[str, Any], *expected: str) -> Workspace:
         The workspace; a relative folder is relative to where the notebook runs.
 
     Raises:
-        ConfigError: If a parameter is unknown.
+        ConfigError: If a parameter is unknown, or `workspace` names no folder.
     """
     check_parameters(variables, "workspace", *expected)
-    return Workspace(Path(variables["workspace"]))
+    folder = variables.get("workspace")
+    if not folder or not isinstance(folder, str | os.PathLike):
+        raise ConfigError(f"`workspace` must be a folder's path. Received: {folder!r}.")
+    return Workspace(Path(folder))
 
 
 def run_config(variables: Mapping[str, Any]) -> RunConfig:

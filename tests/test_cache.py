@@ -173,7 +173,8 @@ def decode(*args):
     return real(*args)
 cache.decode_image = decode
 images = pd.read_pickle(table)
-built = cache.build_cache(Path(archive), images, Path(folder), image_size=16, fit="squash", workers=1)
+options = {"image_size": 16, "fit": "squash", "workers": 1}
+built = cache.build_cache(Path(archive), images, Path(folder), **options)
 print(built.pixels.sum(dtype="int64"))
 """
 

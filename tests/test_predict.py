@@ -1,0 +1,238 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from photoclf.config import RunConfig
+from photoclf.decode import DECODER_VERSION, decode_image
+from photoclf.errors import ArchiveError, RunError
+from photoclf.files import sha256_bytes, write_json
+from photoclf.predict import BATCH_SIZE, Classifier, predict_folder, summarise
+from photoclf.run import Run
+from photoclf.schema import PREDICTIONS, read_table
+
+SIZE = 16
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")
+
+
+@pytest.fixture(scope="session")
+def brightness_model() -> bytes:
+    """A model whose P(photo) is the image's mean brightness, so that every answer is known."""
+    from photoclf.backend import keras
+    from photoclf.export import convert
+
+    inputs = keras.Input((SIZE, SIZE, 3), dtype="uint8")
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    output = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3)
+    )(mean)
+    return convert(keras.Model(inputs, output))
+
+
+@pytest.fixture
+def run(tmp_path, brightness_model) -> Run:
+    folder = tmp_path / "models" / "20260101-120000_compact_cnn_00000000"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(RunConfig(image_size=SIZE).to_json())
+    (folder / "model.tflite").write_bytes(brightness_model)
+    spoil_facts(Run(folder), sha256=sha256_bytes(brightness_model))
+    return Run(folder)
+
+
+def spoil_facts(run, **changes):
+    path = run.folder / "model.json"
+    facts = {"image_size": SIZE, "fit": "squash", "decoder_version": DECODER_VERSION}
+    if path.is_file():
+        facts = json.loads(path.read_text())
+    write_json(path, facts | changes)
+
+
+def png(grey: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (20, 30), grey).save(file, "PNG")
+    return file.getvalue()
+
+
+def put(root: Path, name: str, content: bytes) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "unlabelled"
+    for name, grey in {"b/z.png": 250, "a.png": 10, "b/y ;é\n.png": 128, "c.png": 0}.items():
+        put(root, name, png(grey)) if "\n" not in name or sys.platform != "win32" else None
+    return root
+
+
+def test_each_file_has_a_row_in_order_with_the_score_of_its_own_image(folder, run):
+    predictions = predict_folder(folder, run)
+    assert predictions.pathname.tolist() == ["a.png", "b/y ;é\n.png", "b/z.png", "c.png"]
+    assert predictions.score.to_numpy() == pytest.approx(
+        [10 / 255, 128 / 255, 250 / 255, 0], abs=1e-6
+    )
+    assert predictions.decision.tolist() == ["other", "photo", "photo", "other"]
+    assert set(predictions.status) == {"used"}
+    assert {c: str(d) for c, d in predictions.dtypes.items()} == PREDICTIONS.columns
+
+
+def test_the_order_holds_over_many_batches_and_threads_with_bad_files_between(tmp_path, run):
+    root = tmp_path / "many"
+    n = 5 * BATCH_SIZE + 3
+    for i in range(n):
+        put(root, f"{i:04d}.png", png(i % 256) if i % 7 else b"no image")
+    expected = [np.nan if i % 7 == 0 else (i % 256) / 255 for i in range(n)]
+    for workers in (1, 5):
+        scores = predict_folder(root, run, workers=workers).score.to_numpy()
+        np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_files_without_a_score_say_why_and_none_is_lost(folder, run):
+    put(folder, "empty.jpg", b"")
+    put(folder, "half.png", png(9)[:50])
+    put(folder, "page.jpg", b"<html>404</html>")
+    put(folder, "desktop.ini", b"")
+    put(folder, ".hidden/x.png", png(5))
+    if sys.platform != "win32":
+        os.mkfifo(folder / "pipe.jpg")
+        (folder / "broken.jpg").symlink_to("gone")
+        (folder / "up").symlink_to(folder)
+    predictions = predict_folder(folder, run).set_index("pathname")
+    without = predictions[predictions.decision == ""]
+    assert without.score.isna().all()
+    expected = {
+        ".hidden/x.png": "ignored system_file",
+        "desktop.ini": "ignored system_file",
+        "empty.jpg": "unreadable empty_file",
+        "half.png": "unreadable truncated",
+        "page.jpg": "not_an_image not_an_image",
+    }
+    if sys.platform != "win32":
+        expected |= {
+            "broken.jpg": "unreadable vanished",
+            "pipe.jpg": "not_an_image special_file",
+            "up": "ignored link_to_folder",
+        }
+    assert (without.status + " " + without.reason).to_dict() == expected
+    counts = summarise(predictions)
+    assert sum(counts.values()) == len(predictions) == len(expected) + 4
+    assert counts["photo"] == counts["other"] == 2
+
+
+def test_class_folders_and_ignored_ones_mean_nothing_here(tmp_path, run):
+    for name in ("Photo_2/a.png", "Dataset_L2/b.png", "loose.png"):
+        put(tmp_path / "x", name, png(200))
+    assert set(predict_folder(tmp_path / "x", run).decision) == {"photo"}
+
+
+def test_the_written_file_is_what_was_returned(folder, run, tmp_path):
+    if sys.platform == "linux":
+        put(folder, os.fsdecode(b"\xff.png"), png(3))
+    predictions = predict_folder(folder, run, out=tmp_path / "out" / "predictions.csv")
+    again = read_table(tmp_path / "out" / "predictions.csv", PREDICTIONS)
+    pd.testing.assert_frame_equal(again, predictions)
+
+
+def test_a_folder_without_a_readable_image_still_has_its_rows(tmp_path, run):
+    put(tmp_path / "x", "a.txt", b"text")
+    predictions = predict_folder(tmp_path / "x", run)
+    assert predictions.status.tolist() == ["not_an_image"]
+
+
+@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(), lambda p: p.touch()])
+def test_a_folder_that_is_missing_empty_or_a_file_is_refused(tmp_path, run, make):
+    make(tmp_path / "x")
+    with pytest.raises(ArchiveError, match="must"):
+        predict_folder(tmp_path / "x", run)
+
+
+# The classifier
+
+
+def test_scores_are_those_of_the_images_whatever_the_number(run):
+    classifier = Classifier.load(run)
+    for n in (1, 2, BATCH_SIZE, BATCH_SIZE + 1, 3, 0):
+        greys = np.arange(n) % 256
+        pixels = np.ones((n, SIZE, SIZE, 3), np.uint8) * greys[:, None, None, None].astype(np.uint8)
+        scores = classifier.scores(pixels)
+        assert scores.shape == (n,)
+        assert scores.dtype == np.float32
+        assert scores == pytest.approx(greys / 255, abs=1e-6)
+
+
+def test_pixels_from_decode_and_from_a_folder_score_the_same(folder, run):
+    classifier = Classifier.load(run, threads=1)
+    one = classifier.scores(decode_image(folder / "b/z.png", SIZE)[None])[0]
+    predictions = predict_folder(folder, run).set_index("pathname")
+    assert predictions.score["b/z.png"] == one
+
+
+def test_the_threshold_is_one_half_until_evaluation_chose_another(folder, run):
+    assert Classifier.load(run).threshold == 0.5
+    write_json(run.eval_folder / "metrics.json", {"threshold": 128 / 255 + 1e-3})
+    assert Classifier.load(run).threshold == 128 / 255 + 1e-3
+    assert predict_folder(folder, run).decision.tolist() == ["other", "other", "photo", "other"]
+
+
+def test_a_score_equal_to_the_threshold_is_a_photograph(tmp_path, run):
+    put(tmp_path / "x", "a.png", png(128))
+    score = predict_folder(tmp_path / "x", run).score[0]
+    write_json(run.eval_folder / "metrics.json", {"threshold": score})
+    assert predict_folder(tmp_path / "x", run).decision[0] == "photo"
+
+
+def test_a_model_that_was_tampered_with_is_refused(folder, run):
+    data = bytearray(run.exported_model.read_bytes())
+    data[len(data) // 2] ^= 1
+    run.exported_model.write_bytes(data)
+    with pytest.raises(RunError, match=r"must be the file that was recorded"):
+        predict_folder(folder, run)
+
+
+def test_a_model_of_another_decoder_is_refused(folder, run):
+    spoil_facts(run, decoder_version=DECODER_VERSION + 1)
+    with pytest.raises(RunError, match="decoder version"):
+        predict_folder(folder, run)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.json"])
+def test_a_run_without_its_exported_model_is_refused(folder, run, name):
+    (run.folder / name).unlink()
+    with pytest.raises(RunError, match="must have an exported model"):
+        predict_folder(folder, run)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"sha256": null}'])
+def test_broken_facts_of_a_model_are_an_error_a_user_can_mend(folder, run, text):
+    (run.folder / "model.json").write_text(text)
+    with pytest.raises(RunError):
+        predict_folder(folder, run)
+
+
+def test_predicting_loads_no_tensorflow_and_no_keras(folder, run):
+    code = (
+        "import sys; from pathlib import Path; from photoclf.predict import predict_folder;"
+        "from photoclf.run import Run;"
+        "print(len(predict_folder(Path(sys.argv[1]), Run(Path(sys.argv[2])))));"
+        "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(run.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["4", "[]"]
+    assert time.monotonic() - start < 60
