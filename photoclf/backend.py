@@ -4,27 +4,9 @@ Every module that needs them takes them from here: `from photoclf.backend import
 """
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from photoclf.errors import RunError
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Drop what native code writes to the error stream; Python's exceptions still pass."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
+from photoclf.quiet import quiet_stderr
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # Whatever goes wrong comes as a Python exception as well; even TensorFlow's errors on the stream
@@ -35,7 +17,7 @@ with quiet_stderr():
     import keras
     import tensorflow as tf
 
-__all__ = ["available_threads", "configure", "keras", "quiet_stderr", "tf"]
+__all__ = ["available_threads", "configure", "keras", "tf"]
 
 
 def available_threads() -> int:

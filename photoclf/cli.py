@@ -56,6 +56,8 @@ def scan(
         workspace, archive, positive_folder=positive_folder, ignored_folders=ignored_folders
     )
     photos = int(manifest.label.sum())
+    if steps.manifest_was_edited(workspace):
+        click.echo("Kept as somebody edited it; to scan anew, move it away.")
     click.echo(f"{len(manifest)} labelled files, {photos} photographs: {workspace.manifest}")
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from photoclf.backend import keras, quiet_stderr, tf
+from photoclf.backend import keras, tf
 from photoclf.errors import RunError
 from photoclf.files import read_json, replacing, sha256_file
+from photoclf.quiet import quiet_stderr
 
 TOLERANCE = 1e-4
 EXPORTED = "model.tflite"

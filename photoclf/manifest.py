@@ -176,8 +176,8 @@ def check_files_exist(
     if gone:
         raise TableError(
             f"Each file that {origin} names must exist below {archive}. Received: {len(gone)} of"
-            f" {len(pathnames)} gone, first {gone[0]!r}. Put them back, or scan again:"
-            " photoclf scan --archive DIR."
+            f" {len(pathnames)} gone, first {gone[0]!r}. Put them back, or move"
+            " the table away and scan again: photoclf scan --archive DIR."
         )
 
 

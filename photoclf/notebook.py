@@ -17,14 +17,16 @@ class NotebookError(PhotoclfError):
 
 
 # What IPython itself puts among a notebook's variables.
+_CHECKED = "_photoclf_checked_parameters"
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
 
 
-def check_parameters(variables: Mapping[str, Any], *expected: str) -> None:
+def check_parameters(variables: dict[str, Any], *expected: str) -> None:
     """Refuse a parameter that the notebook doesn't have.
 
     papermill only warns about a mistyped name and goes on with the default. Called in the first
-    cell after the parameters, this sees every plain value that was set before it.
+    cell after the parameters, this sees every plain value that was set before it. It leaves a note
+    among the variables, so that the cell may be run again later.
 
     Args:
         variables: The notebook's `globals()`.
@@ -33,6 +35,8 @@ def check_parameters(variables: Mapping[str, Any], *expected: str) -> None:
     Raises:
         ConfigError: Naming the unknown parameter and the nearest known one.
     """
+    if _CHECKED in variables:  # the cell is run again: by now the notebook has names of its own
+        return
     for name, value in variables.items():
         hidden = name.startswith("_") or name in _OF_IPYTHON
         code = isinstance(value, types.ModuleType | type) or callable(value)
@@ -41,9 +45,10 @@ def check_parameters(variables: Mapping[str, Any], *expected: str) -> None:
                 f"A parameter of this notebook must be one of {', '.join(expected)}."
                 f" Received: {name!r}.{did_you_mean(name, expected)}"
             )
+    variables[_CHECKED] = expected
 
 
-def open_workspace(variables: Mapping[str, Any], *expected: str) -> Workspace:
+def open_workspace(variables: dict[str, Any], *expected: str) -> Workspace:
     """Check a notebook's parameters and return its workspace.
 
     Args:

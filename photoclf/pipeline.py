@@ -92,7 +92,6 @@ def run_pipeline(
             positive_folder=options.positive_folder,
             ignored_folders=options.ignored_folders,
         ),
-        keep_edited=True,
     )
     journal.step(
         "audit",
@@ -102,6 +101,8 @@ def run_pipeline(
             workspace, place, ignored_folders=options.ignored_folders, progress=progress
         ),
     )
+    if steps.manifest_was_edited(workspace):
+        say("scan: kept data/manifest.csv as somebody edited it; to scan anew, move it away")
     fractions = [options.val_fraction, options.test_fraction, sorted(options.hold_out)]
     journal.step(
         "split",
@@ -195,8 +196,6 @@ class _Journal:
         inputs: Sequence[Any],
         outputs: Sequence[Path],
         work: Callable[[], Any],
-        *,
-        keep_edited: bool = False,
     ) -> None:
         known = self._steps.get(name, {})
         fingerprint = sha256_text(json.dumps(inputs, default=str))
@@ -204,10 +203,6 @@ class _Journal:
         intact = [self._hash(path) == written.get(self._name(path), "") for path in outputs]
         if all(intact) and known.get("inputs") == fingerprint:
             self._say(f"{name}: done before")
-            return
-        if keep_edited and not any(intact) and all(path.is_file() for path in outputs):
-            # People correct labels there: what the pipeline didn't write it doesn't overwrite.
-            self._say(f"{name}: kept {self._name(outputs[0])}, edited or made by someone else")
             return
         self._say(f"{name} …")
         work()

@@ -16,6 +16,7 @@ from photoclf.decode import DECODER_VERSION, DecodeError, decode_image
 from photoclf.errors import ArchiveError, RunError
 from photoclf.files import read_json, sha256_file
 from photoclf.manifest import list_files, why_ignored
+from photoclf.quiet import quiet_stderr
 from photoclf.runs import Run
 from photoclf.schema import PREDICTIONS, check_table, write_table
 
@@ -66,10 +67,12 @@ class Classifier:
 
         facts = _checked_facts(run)
         metrics = run.eval_folder / "metrics.json"
-        interpreter = Interpreter(
-            model_content=run.exported_model.read_bytes(), num_threads=threads or os.cpu_count()
-        )
-        interpreter.allocate_tensors()
+        with quiet_stderr():  # it announces its delegate each time
+            interpreter = Interpreter(
+                model_content=run.exported_model.read_bytes(),
+                num_threads=threads or os.cpu_count(),
+            )
+            interpreter.allocate_tensors()
         return cls(
             image_size=facts["image_size"],
             fit=facts["fit"],

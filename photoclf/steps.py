@@ -9,7 +9,7 @@ from photoclf.audit import audit_images
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError
-from photoclf.files import replacing, write_text
+from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.plots import draw_curves, style
@@ -37,17 +37,33 @@ def scan(
 ) -> pd.DataFrame:
     """Label the archive's files, write the manifest, and remember where the archive is.
 
+    A manifest that a person corrected since the last scan, or made, is kept as it is.
+
     Returns:
         The manifest.
 
     Raises:
         ArchiveError: If the archive can't be found, or has not two classes.
+        TableError: If the kept manifest names files that the archive doesn't have.
     """
     place = resolve_archive(archive, workspace)
     manifest = scan_archive(place, positive_folder=positive_folder, ignored_folders=ignored_folders)
-    write_table(manifest, workspace.manifest, MANIFEST)
+    if manifest_was_edited(workspace):
+        manifest = read_manifest(workspace.manifest, place)
+    else:
+        write_table(manifest, workspace.manifest, MANIFEST)
+        write_json(_scan_note(workspace), {"manifest_sha256": sha256_file(workspace.manifest)})
     remember_archive(workspace, place)
     return manifest
+
+
+def manifest_was_edited(workspace: Workspace) -> bool:
+    """Tell whether the manifest holds anything but what the last scan wrote."""
+    note = _scan_note(workspace)
+    if not workspace.manifest.is_file():
+        return False
+    written = read_json(note)["manifest_sha256"] if note.is_file() else ""
+    return sha256_file(workspace.manifest) != written
 
 
 def audit(
@@ -179,6 +195,10 @@ def remember_archive(workspace: Workspace, archive: Path) -> None:
 def _is_remembered(workspace: Workspace, archive: Path) -> bool:
     note = workspace.archive_note
     return note.is_file() and resolve_archive(None, workspace, environment={}) == archive
+
+
+def _scan_note(workspace: Workspace) -> Path:
+    return workspace.data / "scan.json"
 
 
 def _manifest_of(
