@@ -51,6 +51,14 @@ def test_the_old_file_is_seen_until_the_new_one_is_whole(tmp_path):
     assert path.read_text() == "new"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no open file")
+def test_who_reads_the_old_file_goes_on_reading_it(tmp_path):
+    write_text(tmp_path / "a.txt", "old " * 1000)
+    with open(tmp_path / "a.txt") as reader:
+        write_text(tmp_path / "a.txt", "new")
+        assert reader.read() == "old " * 1000
+
+
 def test_missing_parent_folders_are_made(tmp_path):
     write_text(tmp_path / "a" / "b" / "c.txt", "é")
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é".encode()

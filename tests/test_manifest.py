@@ -248,6 +248,13 @@ def test_absolute_windows_paths_are_cut_to_the_archive(archive, tmp_path, prefix
     assert read_manifest(path, archive).pathname.tolist() == ["Photo/a.jpg", "Photo/box 1/b.jpg"]
 
 
+@POSIX
+def test_a_folder_that_only_looks_like_a_drive_is_a_folder(archive, tmp_path):
+    put(archive, "C:/a.jpg")
+    path = manifest_file(tmp_path, "C:/a.jpg;0", "Photo/a.jpg;1")
+    assert read_manifest(path, archive).pathname.tolist() == ["C:/a.jpg", "Photo/a.jpg"]
+
+
 def test_the_first_file_of_the_older_form_may_be_gone_and_is_named(archive, tmp_path):
     rows = ["C:\\D\\Photo\\gone.jpg;1", "C:\\D\\Photo\\a.jpg;1"]
     with pytest.raises(TableError, match=r"1 of 2 gone, first 'Photo/gone.jpg'"):
