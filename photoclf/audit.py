@@ -68,7 +68,7 @@ def audit_images(
         previous: An earlier audit; files with the same path, size and time of change aren't read
             again.
         journal: A file to which finished rows are added, so that a killed audit goes on where it
-            was; removed at the end.
+            was. The caller removes it once the audit is written.
         max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
         workers: Threads; one a processor core by default.
         progress: Whether to show a progress bar.
@@ -91,8 +91,6 @@ def audit_images(
     audit = check_table(pd.DataFrame(rows, columns=list(AUDIT.columns)), AUDIT)
     audit = _with_duplicates(audit, max_distance, named_groups)
     check_ledger(audit, len(files))
-    if journal is not None:
-        journal.unlink(missing_ok=True)
     return audit
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,70 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.backend import keras
+from photoclf.backend import keras, tf
 from photoclf.errors import RunError
 from photoclf.files import replacing, sha256_file, write_json
 from photoclf.schema import HISTORY, write_table
 
 BEST, HISTORY_FILE, STATE, CHECKPOINT = "best.keras", "history.csv", "state.json", "checkpoint.npz"
 _MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """Validate, and keep, the running average of a model's weights instead of its last weights.
+
+    At a constant step size a small network with batch norm swings about its way: one epoch in
+    five may score far worse than its neighbours, and patience would take that for the end. The
+    average of the last 50 or so steps hardly swings. Batch norm's statistics are averaged too, so
+    that they fit the averaged weights. Training itself goes on with the last weights.
+
+    Args:
+        momentum: Weight of the past at each step; less during the first steps, of which there are
+            too few to average.
+
+    Source: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+    """
+
+    def __init__(self, momentum: float = 0.98) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.variables: list[tf.Variable] = []
+
+    def attach(self, model: keras.Model) -> None:
+        """Begin with the model's weights as they are, unless begun before."""
+        self.set_model(model)
+        if not self.variables:
+            self._followed = [v.value for v in model.variables if v.dtype.startswith("float")]
+            self.variables = [tf.Variable(v, trainable=False) for v in self._followed]
+            self._update = tf.function(self._update_eagerly, autograph=False)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin with the model's weights, unless `attach` did."""
+        self.attach(self.model)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Take the step's weights into the average."""
+        step = int(self.model.optimizer.iterations)
+        self._update(tf.constant(min(self.momentum, (1 + step) / (10 + step)), tf.float32))
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Validate with the average."""
+        self.swap()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Go on with the last weights."""
+        self.swap()
+
+    def swap(self) -> None:
+        """Exchange the model's weights and the average; twice is as they were."""
+        for weights, average in zip(self._followed, self.variables, strict=True):
+            last = weights.numpy()
+            weights.assign(average)
+            average.assign(last)
+
+    def _update_eagerly(self, momentum: tf.Tensor) -> None:
+        for weights, average in zip(self._followed, self.variables, strict=True):
+            average.assign_add((1 - momentum) * (weights - average))
 
 
 class StopAtMinimum(keras.callbacks.Callback):
@@ -41,16 +99,25 @@ class StopAtMinimum(keras.callbacks.Callback):
             such epoch stops it when 0.
         scorer: The model to keep as `best.keras`, when it isn't the fitted one but shares its
             weights. It is kept without its optimizer.
+        average: Where the weights to keep are, when they aren't the last ones.
 
     Raises:
         RunError: During training, when a loss is no longer a finite number.
     """
 
-    def __init__(self, folder: Path, *, patience: int, scorer: keras.Model | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        patience: int,
+        scorer: keras.Model | None = None,
+        average: WeightAverage | None = None,
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.patience = max(patience, 1)
         self.scorer = scorer
+        self.average = average
         self.rows: list[dict[str, float]] = []
         self._started = time.perf_counter()
 
@@ -80,7 +147,9 @@ class StopAtMinimum(keras.callbacks.Callback):
         if not path.is_file():
             return 0
         self.set_model(model)
-        self.rows = load_checkpoint(path, model)["rows"]
+        if self.average is not None:
+            self.average.attach(model)
+        self.rows = load_checkpoint(path, model, self._averages)["rows"]
         self._write_what_follows()
         return len(self.rows)
 
@@ -101,14 +170,15 @@ class StopAtMinimum(keras.callbacks.Callback):
                 "duration_s": round(time.perf_counter() - self._started, 3),
             }
         )
-        save_checkpoint(self.folder / CHECKPOINT, self.model, {"rows": self.rows})
+        state = {"rows": self.rows}
+        save_checkpoint(self.folder / CHECKPOINT, self.model, state, self._averages)
         self._write_what_follows()
         if self.stopped:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best epoch's weights back."""
-        if self.rows and self.best_epoch != len(self.rows) - 1:
+        if self.rows:
             _bare(self._scorer).load_weights(self.folder / BEST)
 
     def finish(self) -> None:
@@ -119,10 +189,21 @@ class StopAtMinimum(keras.callbacks.Callback):
     def _scorer(self) -> keras.Model:
         return self.scorer or self.model
 
+    @property
+    def _averages(self) -> Sequence[Any]:
+        return () if self.average is None else self.average.variables
+
+    def _save_best(self) -> None:
+        if self.average is not None:
+            self.average.swap()
+        save_model(self._scorer, self.folder / BEST)
+        if self.average is not None:
+            self.average.swap()
+
     def _write_what_follows(self) -> None:
         best = self.best_epoch
         if best == len(self.rows) - 1:
-            save_model(self._scorer, self.folder / BEST)
+            self._save_best()
         elif not (self.folder / BEST).is_file():
             raise RunError(
                 f"A run must hold {BEST} once an epoch is finished. Received: {self.folder}, which"
@@ -200,22 +281,25 @@ def _bare(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, model.outputs, name=model.name)
 
 
-def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, model: keras.Model, state: dict[str, Any], others: Sequence[Any] = ()
+) -> None:
     """Write all variables of a model and its optimizer, and a state, atomically.
 
     Args:
         path: The `.npz` file to write.
         model: A compiled model.
         state: What JSON takes.
+        others: TensorFlow variables to write with them.
     """
-    variables = _variables(model)
+    variables = [*_variables(model), *others]
     state = {**state, "shapes": [list(variable.shape) for variable in variables]}
-    arrays = {f"v{i}": v.value.numpy() for i, v in enumerate(variables)}
+    arrays = {f"v{i}": v.numpy() for i, v in enumerate(variables)}
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
 
 
-def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
+def load_checkpoint(path: Path, model: keras.Model, others: Sequence[Any] = ()) -> dict[str, Any]:
     """Assign what `save_checkpoint` wrote to a model and its optimizer.
 
     Returns:
@@ -225,7 +309,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
         RunError: If the file is damaged or the model another.
     """
     model.optimizer.build(model.trainable_variables)
-    variables = _variables(model)
+    variables = [*_variables(model), *others]
     try:
         with np.load(path, allow_pickle=False) as arrays:
             state = json.loads(str(arrays["state"]))
@@ -250,4 +334,4 @@ def _check_variables(path: Path, saved: list[list[int]], variables: list[Any]) -
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
+    return [v.value for v in [*model.variables, *model.optimizer.variables]]

@@ -11,10 +11,12 @@ from photoclf.errors import ConfigError, did_you_mean
 Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int]], keras.KerasTensor]
 
 BUILDERS: dict[str, Builder] = {}
+# Models that are kept as the average of their last steps, see `callbacks.WeightAverage`.
+AVERAGED: set[str] = set()
 TWO_WAY = "two_way"
 
 
-def register(name: str) -> Callable[[Builder], Builder]:
+def register(name: str, *, averaged: bool = False) -> Callable[[Builder], Builder]:
     """Register a builder of networks under a name.
 
     A builder gets a resolved config, pixels as float32 (batch, S, S, 3) in [0, 255] and an endless
@@ -24,6 +26,7 @@ def register(name: str) -> Callable[[Builder], Builder]:
 
     Args:
         name: What `RunConfig.model` calls it.
+        averaged: Whether training keeps the running average of its weights.
 
     Returns:
         A decorator that leaves the builder as it is.
@@ -36,6 +39,8 @@ def register(name: str) -> Callable[[Builder], Builder]:
         if name in BUILDERS:
             raise ValueError(f"A model's name must be new. Received: {name!r}. Choose another.")
         BUILDERS[name] = builder
+        if averaged:
+            AVERAGED.add(name)
         return builder
 
     return add
@@ -149,7 +154,7 @@ def reference_cnn(
     return both[:, 1:]
 
 
-@register("compact_cnn")
+@register("compact_cnn", averaged=True)
 def compact_cnn(
     config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
 ) -> keras.KerasTensor:
@@ -211,9 +216,8 @@ def _convolve(
         name=name,
     )(x)
     # Keras's momentum of 0.99 takes some 500 steps to forget its start: longer than the first
-    # epochs of a small archive, whose val_loss would say nothing. Much below 0.95, the last batch
-    # of an epoch, which may hold a single image, would weigh too much in what val sees.
-    return layers.BatchNormalization(momentum=0.95, name=f"{name}_norm")(x)
+    # epochs of a small archive, whose val_loss would say nothing.
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
 
 
 def _seeds(seed: int) -> Iterator[int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photoclf.errors import ArchiveError, ConfigError, did_you_mean
+from photoclf.files import replacing
 
 ARCHIVE_VARIABLE = "PHOTOCLF_ARCHIVE"
 
@@ -93,9 +94,8 @@ def resolve_archive(
         place, origin = os.fspath(archive), "the parameter `archive`"
     elif environment.get(ARCHIVE_VARIABLE):
         place, origin = environment[ARCHIVE_VARIABLE], f"${ARCHIVE_VARIABLE}"
-    elif note := _read_note(workspace.archive_note):
-        place = os.path.join(workspace.root, os.path.expanduser(note))
-        origin = str(workspace.archive_note)
+    elif remembered := remembered_archive(workspace):
+        place, origin = str(remembered), str(workspace.archive_note)
     else:
         raise ArchiveError(
             "The archive's folder must be known. Received: nothing. Give it as `--archive DIR`"
@@ -117,11 +117,23 @@ def resolve_archive(
     return folder
 
 
-def _read_note(path: Path) -> str:
-    if not path.is_file():
-        return ""
+def remembered_archive(workspace: Workspace) -> Path | None:
+    """Return the archive that `data/path.txt` names, whether it is there or not."""
+    note = workspace.archive_note
+    if not note.is_file():
+        return None
     # As the file system does: bytes that aren't UTF-8 are kept, so that any folder can be named.
-    return path.read_text(encoding="utf-8-sig", errors="surrogateescape").strip()
+    text = note.read_text(encoding="utf-8-sig", errors="surrogateescape").strip()
+    if not text:
+        return None
+    return Path(os.path.abspath(os.path.join(workspace.root, os.path.expanduser(text))))
+
+
+def remember_archive(workspace: Workspace, archive: Path) -> None:
+    """Write where the archive is into `data/path.txt`, for the verbs that come after."""
+    if remembered_archive(workspace) != archive:
+        with replacing(workspace.archive_note) as file:
+            file.write(f"{archive}\n".encode("utf-8", "surrogateescape"))
 
 
 def find_notebook(name: str) -> Path:

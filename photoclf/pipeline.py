@@ -15,7 +15,7 @@ from photoclf.errors import ArchiveError
 from photoclf.evaluate import evaluate
 from photoclf.files import read_json, sha256_file, sha256_text, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
-from photoclf.paths import Workspace, resolve_archive
+from photoclf.paths import Workspace, remembered_archive, resolve_archive
 from photoclf.report import render_report
 from photoclf.run import Run
 from photoclf.runs import find_run
@@ -170,7 +170,8 @@ def run_demo(
         ArchiveError: If the workspace already belongs to another archive.
     """
     archive = workspace.data / "demo_archive"
-    if workspace.archive_note.is_file() and (place := resolve_archive(None, workspace)) != archive:
+    place = remembered_archive(workspace)
+    if place is not None and place != archive:
         raise ArchiveError(
             f"The demo must have a workspace of its own. Received: {workspace.root}, which belongs"
             f" to the archive {place}. Give another one: photoclf demo --workspace DIR."

@@ -11,7 +11,7 @@ from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
-from photoclf.paths import Workspace, resolve_archive
+from photoclf.paths import Workspace, remember_archive, resolve_archive
 from photoclf.plots import draw_curves, style
 from photoclf.predict import predict_folder
 from photoclf.run import Run
@@ -84,15 +84,17 @@ def audit(
     place = resolve_archive(archive, workspace)
     manifest = _manifest_of(workspace, place, ignored_folders)
     previous = read_table(workspace.audit, AUDIT) if workspace.audit.is_file() else None
+    journal = workspace.data / "audit.journal"
     table = audit_images(
         place,
         manifest,
         ignored_folders=ignored_folders,
         previous=previous,
-        journal=workspace.data / "audit.journal",
+        journal=journal,
         progress=progress,
     )
     write_table(table, workspace.audit, AUDIT)
+    journal.unlink(missing_ok=True)  # only now: until here it is all that a kill would leave
     remember_archive(workspace, place)
     return table
 
@@ -184,17 +186,6 @@ def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
     if run_id:
         return load_run(workspace.models, run_id)
     return read_choice(workspace.choice, workspace.models)
-
-
-def remember_archive(workspace: Workspace, archive: Path) -> None:
-    """Write where the archive is into `data/path.txt`, for the verbs that come after."""
-    if not _is_remembered(workspace, archive):
-        write_text(workspace.archive_note, f"{archive}\n")
-
-
-def _is_remembered(workspace: Workspace, archive: Path) -> bool:
-    note = workspace.archive_note
-    return note.is_file() and resolve_archive(None, workspace, environment={}) == archive
 
 
 def _scan_note(workspace: Workspace) -> Path:

@@ -10,14 +10,14 @@ import pandas as pd
 
 from photoclf.backend import configure, tf
 from photoclf.cache import PixelCache, build_cache
-from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
+from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum, WeightAverage
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import RunError
 from photoclf.export import export_model
 from photoclf.files import sha256_file, write_json
-from photoclf.models import build_model, training_view
+from photoclf.models import AVERAGED, build_model, training_view
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.provenance import collect_provenance
 from photoclf.run import Run, create_run, finish_run
@@ -126,7 +126,8 @@ def _fit(
 ) -> StopAtMinimum:
     model = build_model(config)
     view = training_view(model)
-    stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model)
+    average = WeightAverage() if config.model in AVERAGED else None
+    stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model, average=average)
     first_epoch = stopper.resume(view)
     if first_epoch:
         _say(progress, f"{run.run_id}: going on after {first_epoch} finished epochs")
@@ -148,6 +149,8 @@ def _fit(
     # The board before the stopper: what a kill between them leaves is an epoch logged twice,
     # of which readers take the last, instead of one that is missing.
     callbacks = [EpochBoard(run.logs), stopper]
+    if average is not None:
+        callbacks.insert(0, average)
     if progress:
         callbacks.insert(0, EpochProgress())
     with _told_memory(config):
