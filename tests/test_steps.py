@@ -79,7 +79,8 @@ def test_the_journal_outlives_a_table_that_could_not_be_written(archive, workspa
         with pytest.raises(OSError, match="No space left"):
             steps.audit(workspace)
     journal = workspace.data / "audit.journal"
-    assert len(journal.read_text(encoding="utf-8").splitlines()) == 24
+    lines = [line for line in journal.read_text(encoding="utf-8").splitlines() if line]
+    assert len(lines) == 24
     steps.audit(workspace)
     assert not journal.exists()
     assert len(read_table(workspace.audit, AUDIT)) == 24
