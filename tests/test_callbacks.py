@@ -7,7 +7,13 @@ import pytest
 
 from photoclf import callbacks
 from photoclf.backend import keras
-from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum, load_checkpoint
+from photoclf.callbacks import (
+    EpochBoard,
+    EpochProgress,
+    StopAtMinimum,
+    WeightAverage,
+    load_checkpoint,
+)
 from photoclf.errors import RunError
 from photoclf.schema import HISTORY, read_table
 
@@ -212,6 +218,58 @@ def test_a_checkpoint_of_another_model_is_told(tmp_path):
     other.compile("adam", "mse")
     with pytest.raises(RunError, match="variables of the model that goes on"):
         StopAtMinimum(tmp_path, patience=2).resume(other)
+
+
+def walk(average, model, weights):
+    """Play steps after which the weight is each of these."""
+    model.optimizer.build(model.trainable_variables)
+    for value in weights:
+        model.get_layer("dense").kernel.assign([[value]])
+        model.optimizer.iterations.assign_add(1)
+        average.on_train_batch_end(0)
+
+
+def test_the_average_validates_and_the_last_weights_train_on():
+    model, average = a_model(), WeightAverage(momentum=0.5)
+    average.attach(model)
+    # The momentum of step t is (1 + t) / (10 + t) at most: 2/11, then 3/12; the average of 0 is 0.
+    walk(average, model, [11.0, 4.0])
+    generator = next(v for v in model.variables if "seed" in v.path)
+    before = generator.value.numpy()
+    average.on_test_begin()
+    assert weight(model) == pytest.approx(0.25 * 9 + 0.75 * 4)
+    average.on_test_end()
+    assert weight(model) == 4.0
+    np.testing.assert_array_equal(generator.value.numpy(), before)
+
+
+def test_the_average_forgets_what_is_long_past_and_hardly_swings():
+    model, average = a_model(), WeightAverage(momentum=0.9)
+    average.attach(model)
+    walk(average, model, [100.0] + [1.0, 3.0] * 60)
+    average.swap()
+    assert weight(model) == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_average_is_what_is_kept_and_a_checkpoint_brings_it_back(tmp_path):
+    def a_stopper():
+        return StopAtMinimum(tmp_path, patience=2, average=WeightAverage(momentum=0.5))
+
+    x, y = np.ones((8, 1)), np.ones((8, 1))
+    model, stopper = a_model(), a_stopper()
+    callbacks = [stopper.average, stopper]
+    history = model.fit(
+        x, y, batch_size=2, epochs=2, validation_data=(x, y), callbacks=callbacks, verbose=0
+    ).history
+    kept = keras.models.load_model(tmp_path / "best.keras", compile=False)
+    score = float(kept(np.ones((1, 1), np.float32))[0, 0])
+    assert (score - 1) ** 2 == pytest.approx(min(history["val_loss"]), rel=1e-4)
+
+    other, resumed = a_model(), a_stopper()
+    assert resumed.resume(other) == 2
+    for a, b in zip(stopper.average.variables, resumed.average.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert weight(other) != weight(kept), "the last weights train on, the average is kept"
 
 
 def test_the_board_gets_each_epochs_scalars_and_the_graph_at_once(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from photoclf.backend import keras, tf
 from photoclf.config import MODEL_DEFAULTS, RunConfig
 from photoclf.errors import ConfigError
-from photoclf.models import BUILDERS, build_model, register, training_view
+from photoclf.models import AVERAGED, BUILDERS, build_model, register, training_view
 
 TINY = {
     "compact_cnn": RunConfig(model="compact_cnn", image_size=32, filters=(4, 6, 8)),
@@ -26,6 +26,10 @@ def weights_of(model):
 def test_the_registry_and_the_config_name_the_same_models():
     assert set(BUILDERS) == set(MODEL_DEFAULTS)
     assert set(TINY) == set(BUILDERS)
+
+
+def test_the_reference_is_trained_as_it_was_and_only_the_compact_model_is_averaged():
+    assert sorted(AVERAGED) == ["compact_cnn"]
 
 
 def test_a_second_model_of_one_name_is_refused():
