@@ -26,8 +26,8 @@ LANGUAGES = ("fr", "en")
 # Small enough for a newcomer's five minutes; its figures are those of drawings, never the
 # project's quality.
 DEMO_CONFIGS = (
-    RunConfig(model="compact_cnn", image_size=96, epochs=8),
-    RunConfig(model="reference_cnn", image_size=96, epochs=3),
+    RunConfig(model="compact_cnn", epochs=16, patience=4, augmentation="light"),
+    RunConfig(model="reference_cnn", image_size=128, epochs=4),
 )
 
 
