@@ -9,20 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
-from photoclf.decode import DecodeError, decode_with_facts, read_bytes
 from photoclf.duplicates import (
     MAX_DISTANCE,
-    MIN_CONTRAST,
     connected_groups,
     links_of_equal,
     near_pairs,
-    perceptual_hash,
 )
 from photoclf.errors import TableError
-from photoclf.files import sha256_bytes
 from photoclf.manifest import (
     GROUPS_FILE,
     IGNORED_FOLDERS,
@@ -32,13 +27,10 @@ from photoclf.manifest import (
     source_folder,
     why_ignored,
 )
+from photoclf.quality import QUALITY, examine_file
 from photoclf.schema import AUDIT, STATUSES, check_table, read_raw, unescape_pathname
 
-# Hashes and quality are taken from the image at this size: large enough for both, and cheap.
-THUMBNAIL_SIZE = 128
-
 _MEASURED = ("format", "mode", "width", "height", "exif_orientation", "phash")
-_QUALITY = ("brightness", "contrast", "sharpness", "entropy", "colourfulness")
 _PROBLEMS = {  # what listing found → status and reason
     "special_file": ("not_an_image", "special_file"),
     "link_to_folder": ("ignored", "link_to_folder"),
@@ -120,50 +112,6 @@ def check_ledger(audit: pd.DataFrame, n_files: int) -> None:
         )
 
 
-def examine_file(path: Path) -> dict[str, Any]:
-    """Read and decode one file once, and measure it.
-
-    Returns:
-        Status, reason, SHA-256, format, mode, sizes, perceptual hash and quality, as the audit's
-        columns name them.
-    """
-    measured: dict[str, Any] = {"status": "used", "reason": ""}
-    try:
-        data = read_bytes(path)
-        measured["sha256"] = sha256_bytes(data)
-        pixels, facts = decode_with_facts(data, THUMBNAIL_SIZE)
-    except DecodeError as error:
-        status = "not_an_image" if error.reason == "not_an_image" else "unreadable"
-        return measured | {"status": status, "reason": error.reason}
-    return measured | vars(facts) | _quality(pixels)
-
-
-def _quality(pixels: np.ndarray) -> dict[str, Any]:
-    rgb = pixels.astype(np.float64)
-    grey = rgb @ (0.299, 0.587, 0.114)
-    inner = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
-    shares = np.bincount(grey.astype(np.uint8).ravel(), minlength=256) / grey.size
-    shares = shares[shares > 0]
-    red_green, yellow_blue = rgb[..., 0] - rgb[..., 1], rgb[..., :2].mean(axis=-1) - rgb[..., 2]
-    small = np.asarray(
-        Image.fromarray(grey.astype(np.uint8)).resize((32, 32), Image.Resampling.BOX)
-    )
-    contrast = float(grey.std())
-    return {
-        "phash": f"{perceptual_hash(small):016x}" if contrast >= MIN_CONTRAST else "",
-        "brightness": float(grey.mean()),
-        "contrast": contrast,
-        "sharpness": float(laplacian.std()),
-        "entropy": float(-(shares * np.log2(shares)).sum()),
-        # Hasler and Süsstrunk, "Measuring colourfulness in natural images", 2003.
-        "colourfulness": float(
-            np.hypot(red_green.std(), yellow_blue.std())
-            + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean())
-        ),
-    }
-
-
 def _placed(
     files: pd.DataFrame, manifest: pd.DataFrame | None, ignored_folders: Collection[str]
 ) -> list[dict[str, Any]]:
@@ -175,7 +123,7 @@ def _placed(
             status, reason = _status_by_name(name, labels, ignored_folders)
         rows.append(
             dict.fromkeys(AUDIT.columns, "")
-            | dict.fromkeys(_QUALITY, np.nan)
+            | dict.fromkeys(QUALITY, np.nan)
             | {"pathname": name, "status": status, "reason": reason}
             | {"class_folder": class_folder(name), "source": source_folder(name)}
             | {"label": labels.get(name) if labels else None, "bytes": size, "mtime_ns": mtime}
@@ -199,7 +147,7 @@ def _status_by_name(
 def _known_rows(previous: pd.DataFrame | None, journal: Path | None) -> dict[tuple, dict]:
     known = {}
     if previous is not None:
-        columns = ["status", "reason", "sha256", *_MEASURED, *_QUALITY]
+        columns = ["status", "reason", "sha256", *_MEASURED, *QUALITY]
         done = previous[previous.sha256 != ""]
         # A duplicate was readable; whether it is a duplicate is decided anew each time.
         done = done.assign(

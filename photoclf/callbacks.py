@@ -1,10 +1,7 @@
 """What happens at the end of each epoch: stop at the minimum, keep the best, survive a kill."""
 
-import json
 import math
-import os
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,70 +10,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.backend import keras, tf
+from photoclf.averaging import WeightAverage
+from photoclf.backend import keras
+from photoclf.checkpoints import load_checkpoint, save_checkpoint, save_model, without_optimizer
 from photoclf.errors import RunError
-from photoclf.files import replacing, sha256_file, write_json
+from photoclf.files import sha256_file, write_json
 from photoclf.schema import HISTORY, write_table
 
 BEST, HISTORY_FILE, STATE, CHECKPOINT = "best.keras", "history.csv", "state.json", "checkpoint.npz"
 _MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
-
-
-class WeightAverage(keras.callbacks.Callback):
-    """Validate, and keep, the running average of a model's weights instead of its last weights.
-
-    At a constant step size a small network with batch norm swings about its way: one epoch in
-    five may score far worse than its neighbours, and patience would take that for the end. The
-    average of the last 50 or so steps hardly swings. Batch norm's statistics are averaged too, so
-    that they fit the averaged weights. Training itself goes on with the last weights.
-
-    Args:
-        momentum: Weight of the past at each step; less during the first steps, of which there are
-            too few to average.
-
-    Source: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
-    """
-
-    def __init__(self, momentum: float = 0.98) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.variables: list[tf.Variable] = []
-
-    def attach(self, model: keras.Model) -> None:
-        """Begin with the model's weights as they are, unless begun before."""
-        self.set_model(model)
-        if not self.variables:
-            self._followed = [v.value for v in model.variables if v.dtype.startswith("float")]
-            self.variables = [tf.Variable(v, trainable=False) for v in self._followed]
-            self._update = tf.function(self._update_eagerly, autograph=False)
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin with the model's weights, unless `attach` did."""
-        self.attach(self.model)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take the step's weights into the average."""
-        step = int(self.model.optimizer.iterations)
-        self._update(tf.constant(min(self.momentum, (1 + step) / (10 + step)), tf.float32))
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Validate with the average."""
-        self.swap()
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Go on with the last weights."""
-        self.swap()
-
-    def swap(self) -> None:
-        """Exchange the model's weights and the average; twice is as they were."""
-        for weights, average in zip(self._followed, self.variables, strict=True):
-            last = weights.numpy()
-            weights.assign(average)
-            average.assign(last)
-
-    def _update_eagerly(self, momentum: tf.Tensor) -> None:
-        for weights, average in zip(self._followed, self.variables, strict=True):
-            average.assign_add((1 - momentum) * (weights - average))
 
 
 class StopAtMinimum(keras.callbacks.Callback):
@@ -179,7 +121,7 @@ class StopAtMinimum(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best epoch's weights back."""
         if self.rows:
-            _bare(self._scorer).load_weights(self.folder / BEST)
+            without_optimizer(self._scorer).load_weights(self.folder / BEST)
 
     def finish(self) -> None:
         """Remove the checkpoint: the run is done and won't be resumed."""
@@ -263,75 +205,3 @@ class EpochProgress(keras.callbacks.Callback):
         assert logs is not None
         self._bar.set_postfix({name: f"{logs[name]:.4f}" for name in _MEASURES})
         self._bar.close()
-
-
-def save_model(model: keras.Model, path: Path) -> None:
-    """Write a model as a Keras file, without its optimizer, atomically."""
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    try:
-        _bare(model).save(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _bare(model: keras.Model) -> keras.Model:
-    return keras.Model(model.inputs, model.outputs, name=model.name)
-
-
-def save_checkpoint(
-    path: Path, model: keras.Model, state: dict[str, Any], others: Sequence[Any] = ()
-) -> None:
-    """Write all variables of a model and its optimizer, and a state, atomically.
-
-    Args:
-        path: The `.npz` file to write.
-        model: A compiled model.
-        state: What JSON takes.
-        others: TensorFlow variables to write with them.
-    """
-    variables = [*_variables(model), *others]
-    state = {**state, "shapes": [list(variable.shape) for variable in variables]}
-    arrays = {f"v{i}": v.numpy() for i, v in enumerate(variables)}
-    with replacing(path) as file:
-        np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
-
-
-def load_checkpoint(path: Path, model: keras.Model, others: Sequence[Any] = ()) -> dict[str, Any]:
-    """Assign what `save_checkpoint` wrote to a model and its optimizer.
-
-    Returns:
-        The state.
-
-    Raises:
-        RunError: If the file is damaged or the model another.
-    """
-    model.optimizer.build(model.trainable_variables)
-    variables = [*_variables(model), *others]
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            state = json.loads(str(arrays["state"]))
-            _check_variables(path, state.pop("shapes"), variables)
-            for i, variable in enumerate(variables):
-                variable.assign(arrays[f"v{i}"])
-            return state
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise RunError(
-            f"A checkpoint must be what training wrote. Received: {path} ({error})."
-            " Delete the run's folder and train again."
-        ) from error
-
-
-def _check_variables(path: Path, saved: list[list[int]], variables: list[Any]) -> None:
-    wanted = [list(variable.shape) for variable in variables]
-    if saved != wanted:
-        raise RunError(
-            f"A checkpoint must have the variables of the model that goes on.\n- {wanted}"
-            f"\n+ {saved}\nin {path}. Delete the run's folder and train again."
-        )
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    return [v.value for v in [*model.variables, *model.optimizer.variables]]

@@ -12,13 +12,15 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from photoclf.demo_drawings import SCHEMATICS, TEXTS, draw_schematic, draw_text_page
-from photoclf.demo_renderings import ORIGINALS, STYLES, render_original, scan
+from photoclf.demo_pages import TEXTS, draw_text_page
+from photoclf.demo_paintings import STYLES, render_original
+from photoclf.demo_photographs import ORIGINALS, scan
+from photoclf.demo_schematics import SCHEMATICS, draw_schematic
 from photoclf.errors import ArchiveError, ConfigError
 from photoclf.files import read_json, replacing, write_json, write_text
 
 _VERSION = 1
-_MARKER = ".photoclf-demo.json"
+DEMO_MARKER = ".photoclf-demo.json"
 _SUBFOLDERS: dict[str, list[str]] = {
     "Painting": list(STYLES["Painting"]),
     "Photo": list(STYLES["Photo"]),
@@ -113,7 +115,7 @@ def draw_demo_archive(
     folder = Path(folder)
     jobs = _plan(images_per_class, seed)
     choices = {"version": _VERSION, "seed": seed, "images_per_class": images_per_class}
-    marker = folder / _MARKER
+    marker = folder / DEMO_MARKER
     started = _read_start(folder, choices)
     if started.get("complete"):
         return int(started["files"])
@@ -147,7 +149,7 @@ def _read_start(folder: Path, choices: dict[str, int]) -> dict[str, Any]:
     if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return {}
     try:
-        found = read_json(folder / _MARKER)
+        found = read_json(folder / DEMO_MARKER)
         if {name: found.get(name) for name in choices} == choices:
             return found
         received = f"a demo archive drawn with {found}"

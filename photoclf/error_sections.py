@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from photoclf import plots
 from photoclf.findings import SMALL_GROUP, Findings
+from photoclf.look import style
 from photoclf.markup import Html, drawing, element, name, section, table, thumbnail
 from photoclf.messages import Messages
+from photoclf.plots_scores import draw_rates, draw_score_histogram
 
 MOST_PICTURES = 24
 
@@ -110,25 +111,15 @@ def _card(row: Any, findings: Findings, text: Messages) -> Html:
     return element("li", element("figure", element("div", image, class_="picture"), caption))
 
 
-def _words(text: Messages, **changes: str) -> dict[str, str]:
-    return {**(plots.FRENCH if text.lang == "fr" else plots.ENGLISH), **changes}
-
-
 def _scores_figure(findings: Findings, text: Messages) -> Html:
     test, counts = findings.evaluation.side("test"), findings.figures["test"]["confusion"]
     threshold = findings.figures["threshold"]
-    words = _words(
-        text,
-        photo=text("cases.photos"),
-        other=text("cases.others"),
-        score=text("cases.axis_score"),
-        images=text("cases.axis_images"),
-    )
-    with plots.style():
+    names = [text("cases.others"), text("cases.photos")]
+    with style():
         figure = Figure(figsize=(6.8, 2.9))
-        plots.draw_score_histogram(
-            figure.add_subplot(), test.score, threshold, test.label, words=words
-        )
+        ax = figure.add_subplot()
+        draw_score_histogram(ax, test.score, threshold, test.label, names, words=text)
+        ax.set(xlabel=text("cases.axis_score"), ylabel=text("cases.axis_images"))
         alt = text(
             "cases.alt",
             found=counts["tp"],
@@ -143,8 +134,8 @@ def _scores_figure(findings: Findings, text: Messages) -> Html:
 def _rates_figure(rows: list[dict[str, Any]], text: Messages) -> Html:
     frame = pd.DataFrame(rows).rename(columns={"class_folder": "name"})
     items = [text("folders.alt_item", folder=row["class_folder"], **row) for row in rows]
-    with plots.style():
+    with style():
         figure = Figure(figsize=(6.8, 0.75 + 0.34 * len(rows)))
-        plots.draw_rates(figure.add_subplot(), frame, words=_words(text))
+        draw_rates(figure.add_subplot(), frame, words=text)
         alt = text("folders.alt", folders=" ; ".join(items))
         return drawing(figure, alt, text("folders.figure"))

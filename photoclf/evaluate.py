@@ -11,13 +11,8 @@ import pandas as pd
 from photoclf.cache import build_cache
 from photoclf.errors import RunError, SplitError
 from photoclf.files import read_json, write_json
-from photoclf.metrics import (
-    bootstrap_intervals,
-    choose_threshold,
-    classification_metrics,
-    confusion,
-    exact_interval,
-)
+from photoclf.intervals import bootstrap_intervals, exact_interval
+from photoclf.metrics import choose_threshold, classification_metrics, confusion
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.predict import Classifier
 from photoclf.runs import Run, list_runs

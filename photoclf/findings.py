@@ -10,15 +10,15 @@ import pandas as pd
 
 from photoclf.audit import ledger
 from photoclf.decode import DecodeError, decode_image, read_bytes
+from photoclf.demo_archive import DEMO_MARKER
 from photoclf.errors import ArchiveError, RunError
 from photoclf.evaluate import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
-from photoclf.metrics import exact_interval
+from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
 from photoclf.schema import AUDIT, read_table
 
-DEMO_MARKER = ".photoclf-demo.json"
 # Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
 SMALL_GROUP = 30
 

@@ -1,13 +1,21 @@
-"""How figures look in each language: colours, style, wording, numbers and names."""
+"""How figures look: colours, style, names, and the parts that several of them share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter
+
+from photoclf.errors import TableError
+from photoclf.messages import Messages
+
+ENGLISH = Messages("en")  # what figures say unless they are told otherwise
 
 # Dark for what a figure is about, light for its contrast, so that they also differ in grey; from
 # Okabe & Ito's palette, which the colour-blind tell apart.
@@ -43,68 +51,6 @@ STYLE: Mapping[Any, Any] = MappingProxyType(
     }
 )
 
-ENGLISH: Mapping[str, str] = MappingProxyType(
-    {
-        "decimal": ".",
-        "thousands": ",",
-        "images": "images",
-        "width": "width (px)",
-        "height": "height (px)",
-        "epoch": "epoch",
-        "smoothed": "smoothed",
-        "runs": "other runs",
-        "truth": "truth",
-        "decision": "decision",
-        "score": "score, P(photo)",
-        "threshold": "threshold",
-        "photo": "photo",
-        "other": "not a photo",
-        "mean_score": "mean score of a bin",
-        "photo_share": "share of photos in the bin",
-        "well_calibrated": "well calibrated",
-        "error_rate": "error rate",
-        "parameters": "parameters",
-        "total": "total:",
-        "no_data": "no data",
-        "loss": "training loss",
-        "accuracy": "training accuracy",
-        "val_loss": "validation loss",
-        "val_accuracy": "validation accuracy",
-        "learning_rate": "learning rate",
-    }
-)
-
-FRENCH: Mapping[str, str] = MappingProxyType(
-    {
-        "decimal": ",",
-        "thousands": "\u202f",
-        "images": "images",
-        "width": "largeur (px)",
-        "height": "hauteur (px)",
-        "epoch": "époque",
-        "smoothed": "lissée",
-        "runs": "autres essais",
-        "truth": "réalité",
-        "decision": "décision",
-        "score": "score, P(photo)",
-        "threshold": "seuil",
-        "photo": "photo",
-        "other": "non-photo",
-        "mean_score": "score moyen d’une tranche",
-        "photo_share": "part de photos dans la tranche",
-        "well_calibrated": "bien calibré",
-        "error_rate": "taux d’erreur",
-        "parameters": "paramètres",
-        "total": "total\u202f:",
-        "no_data": "aucune donnée",
-        "loss": "perte à l’entraînement",
-        "accuracy": "exactitude à l’entraînement",
-        "val_loss": "perte de validation",
-        "val_accuracy": "exactitude de validation",
-        "learning_rate": "pas d’apprentissage",
-    }
-)
-
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -117,38 +63,6 @@ def style() -> Iterator[None]:
     """
     with mpl.rc_context({**STYLE}):
         yield
-
-
-def format_number(value: float, digits: int = 0, words: Mapping[str, str] = ENGLISH) -> str:
-    r"""Write a number with the language's decimal and thousands signs.
-
-    Example:
-        >>> format_number(1234.5, 1, FRENCH)
-        '1\u202f234,5'
-    """
-    text = f"{value:,.{digits}f}"
-    signs = {",": words["thousands"], ".": words["decimal"], "-": "−"}
-    return "".join(signs.get(character, character) for character in text)
-
-
-def format_percent(share: float, digits: int = 0, words: Mapping[str, str] = ENGLISH) -> str:
-    """Write a share from 0 to 1 as a percentage.
-
-    Only nothing is 0 % and only all is 100 %: what would be rounded to either is written as
-    `<` or `>` of the nearest number. French sets a narrow space before the sign.
-
-    Example:
-        >>> format_percent(0.9999, 1)
-        '>99.9%'
-    """
-    space = "\u202f" if words["decimal"] == "," else ""
-    step = 10.0**-digits
-    percent, sign = 100 * share, ""
-    if 0 < percent < step / 2:
-        percent, sign = step, f"<{space}"
-    elif 100 - step / 2 <= percent < 100:
-        percent, sign = 100 - step, f">{space}"
-    return f"{sign}{format_number(percent, digits, words)}{space}%"
 
 
 def shorten(name: object, length: int = 24) -> str:
@@ -166,11 +80,10 @@ def shorten(name: object, length: int = 24) -> str:
     return f"{text[:head]}…{text[len(text) - (length - head - 1) :]}"
 
 
-def draw_nothing(ax: Axes, words: Mapping[str, str]) -> Axes:
+def draw_nothing(ax: Axes, words: Messages) -> Axes:
     """Say that there is no data, instead of drawing empty axes."""
-    ax.text(
-        0.5, 0.5, words["no_data"], ha="center", va="center", color=MUTED, transform=ax.transAxes
-    )
+    place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
+    ax.text(0.5, 0.5, words("figure.no_data"), color=MUTED, **place)
     ax.set_axis_off()
     return ax
 
@@ -186,12 +99,54 @@ def tidy(ax: Axes, *, grid: Literal["x", "y", "both"] | None) -> Axes:
     return ax
 
 
-def ticks(words: Mapping[str, str], digits: int | None = None) -> FuncFormatter:
+def ticks(words: Messages, digits: int | None = None) -> FuncFormatter:
     """Write numbers at ticks with the language's signs; four significant digits by default."""
+    return FuncFormatter(lambda value, _: words.number(value, digits))
 
-    def write(value: float, _: object) -> str:
-        if digits is None:
-            return f"{value:.4g}".replace(".", words["decimal"]).replace("-", "−")
-        return format_number(value, digits, words)
 
-    return FuncFormatter(write)
+def need_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Check that a table has the columns that a figure draws.
+
+    Raises:
+        TableError: If one is missing.
+    """
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise TableError(
+            f"The table to draw must have the columns {', '.join(columns)}. Missing: {missing}."
+        )
+
+
+def draw_bars(
+    ax: Axes,
+    names: Sequence[str],
+    values: np.ndarray,
+    colours: Sequence[str],
+    labels: Sequence[str],
+    words: Messages,
+) -> Axes:
+    """Draw a horizontal bar a name, the first one at the bottom, with a label at its end."""
+    if not len(names):
+        return draw_nothing(ax, words)
+    bars = ax.barh(range(len(names)), values, color=colours, height=0.7)
+    ax.bar_label(bars, labels, padding=5, fontsize=9)
+    ax.set_yticks(range(len(names)), [shorten(name) for name in names], parse_math=False)
+    ax.set_xlim(0, max(values.max(), 1) * 1.28)  # room for the labels
+    ax.xaxis.set_visible(False)
+    tidy(ax, grid=None)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    return ax
+
+
+def make_grid(figure: Figure | SubFigure, count: int, columns: int) -> list[Axes]:
+    """Make `count` Axes in rows of `columns`; what is left of the last row stays empty."""
+    rows = max(1, -(-count // columns))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return list(axes[:count])
+
+
+def grid_size(images: int, columns: int = 6, side: float = 1.45) -> tuple[float, float]:
+    """Return a figure's width and height in inches for a grid of thumbnails."""
+    return columns * side, max(1, -(-images // columns)) * (side + 0.35)

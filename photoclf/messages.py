@@ -1,4 +1,4 @@
-"""Report wording in French and English: text by key, numbers and dates as each writes them.
+"""Wording of reports and figures in French and English: text by key, numbers and dates.
 
 The words stand in `templates/wording.yaml`, both languages side by side, typed with ordinary
 spaces and apostrophes; what a typesetter would add is added here. Placeholders say how their value
@@ -28,6 +28,10 @@ NARROW_SPACE = "\u202f"
 _MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "en": "January February March April May June July August September October November December",
+}
+_SIGNS = {
+    "fr": str.maketrans({",": NARROW_SPACE, ".": ",", "-": "−"}),
+    "en": str.maketrans({"-": "−"}),
 }
 
 
@@ -71,12 +75,13 @@ class Messages(string.Formatter):
                 f" {sorted(values)}, without {error}."
             ) from error
 
-    def number(self, value: float, decimals: int = 0) -> str:
-        """Write a number: `1 234,5` in French, `1,234.5` in English."""
-        text = f"{value:,.{decimals}f}"
-        if self.lang == "en":
-            return text
-        return text.replace(",", NARROW_SPACE).replace(".", ",")
+    def number(self, value: float, decimals: int | None = 0) -> str:
+        """Write a number: `1 234,5` in French, `1,234.5` in English.
+
+        Without `decimals` it gets four significant digits.
+        """
+        text = f"{value:.4g}" if decimals is None else f"{value:,.{decimals}f}"
+        return text.translate(_SIGNS[self.lang])
 
     def percent(self, share: float, decimals: int = 1) -> str:
         """Write a share of 1 in percent; 0 and 100 % are said of exactly none and all only."""

@@ -11,7 +11,7 @@ from photoclf.errors import ConfigError, did_you_mean
 Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int]], keras.KerasTensor]
 
 BUILDERS: dict[str, Builder] = {}
-# Models that are kept as the average of their last steps, see `callbacks.WeightAverage`.
+# Models that are kept as the average of their last steps, see `averaging.WeightAverage`.
 AVERAGED: set[str] = set()
 TWO_WAY = "two_way"
 

@@ -8,9 +8,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from photoclf.decode import decode_image
+from photoclf.quality import QUALITY
 from photoclf.schema import STATUSES
-
-QUALITY = ("brightness", "contrast", "sharpness", "entropy", "colourfulness")
 
 
 def class_table(audit: pd.DataFrame) -> pd.DataFrame:

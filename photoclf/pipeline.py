@@ -15,13 +15,12 @@ from photoclf.errors import ArchiveError
 from photoclf.evaluate import evaluate
 from photoclf.files import read_json, sha256_file, sha256_text, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
+from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
-from photoclf.report import render_report
+from photoclf.report import FILE_NAMES, render_report
 from photoclf.run import Run
 from photoclf.runs import find_run
 from photoclf.split import TEST_FRACTION, VAL_FRACTION, read_split, split_hash
-
-LANGUAGES = ("fr", "en")
 
 # Small enough for a newcomer's five minutes; its figures are those of drawings, never the
 # project's quality.
@@ -147,7 +146,7 @@ def run_pipeline(
                 partial(steps.predict, workspace, place / name, run, out=out, progress=progress),
             )
     inputs = [_mark(run), metrics, sha256_file(workspace.audit)]
-    pages = {"fr": reports / "rapport.fr.html", "en": reports / "report.en.html"}
+    pages = {lang: reports / FILE_NAMES[lang] for lang in LANGUAGES}
     for lang in LANGUAGES:
         journal.step(
             f"report {lang}",

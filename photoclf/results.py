@@ -45,7 +45,7 @@ def metrics_table(figures: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def error_table(rows: Sequence[Mapping[str, Any]], most: int = 25) -> pd.DataFrame:
-    """Order an evaluation's error rates for `plots.draw_rates`, the worst first.
+    """Order an evaluation's error rates for `plots_scores.draw_rates`, the worst first.
 
     Args:
         rows: `by_class_folder` or `by_source` of the evaluation's figures.

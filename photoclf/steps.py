@@ -10,9 +10,10 @@ from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
+from photoclf.look import style
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, resolve_archive
-from photoclf.plots import draw_curves, style
+from photoclf.plots_runs import draw_curves
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.runs import (

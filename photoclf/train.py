@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from photoclf.averaging import WeightAverage
 from photoclf.backend import configure, tf
 from photoclf.cache import PixelCache, build_cache
-from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum, WeightAverage
+from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoclf import audit as audit_module
-from photoclf.audit import audit_images, check_ledger, examine_file, ledger
+from photoclf import quality
+from photoclf.audit import audit_images, check_ledger, ledger
 from photoclf.errors import TableError
 from photoclf.manifest import scan_archive
+from photoclf.quality import examine_file
 from photoclf.schema import AUDIT, STATUSES, read_table, write_table
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")
@@ -52,13 +54,13 @@ def archive(tmp_path):
 def reads(monkeypatch):
     """Count the files that are opened."""
     counts = Counter()
-    real = audit_module.read_bytes
+    real = quality.read_bytes
 
     def counted(path):
         counts[os.path.basename(path)] += 1
         return real(path)
 
-    monkeypatch.setattr(audit_module, "read_bytes", counted)
+    monkeypatch.setattr(quality, "read_bytes", counted)
     return counts
 
 

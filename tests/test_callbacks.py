@@ -6,14 +6,10 @@ import pandas as pd
 import pytest
 
 from photoclf import callbacks
+from photoclf.averaging import WeightAverage
 from photoclf.backend import keras
-from photoclf.callbacks import (
-    EpochBoard,
-    EpochProgress,
-    StopAtMinimum,
-    WeightAverage,
-    load_checkpoint,
-)
+from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
+from photoclf.checkpoints import load_checkpoint
 from photoclf.errors import RunError
 from photoclf.schema import HISTORY, read_table
 

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,12 +121,3 @@ def test_an_empty_table_is_told():
 def test_an_unknown_augmentation_is_told():
     with pytest.raises(ConfigError, match="Did you mean 'light'"):
         make_dataset(a_cache(), a_table(), batch_size=4, training=True, augmentation="ligt")
-
-
-def test_letting_go_of_an_iterator_is_quick():
-    data = make_dataset(a_cache(), a_table(), batch_size=4, training=True, augmentation="light")
-    iterator = iter(data)
-    next(iterator)
-    start = time.perf_counter()
-    del iterator
-    assert time.perf_counter() - start < 1

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from photoclf import demo_archive
 from photoclf.demo_archive import draw_demo_archive
-from photoclf.demo_renderings import ORIGINALS
+from photoclf.demo_photographs import ORIGINALS
 from photoclf.errors import ArchiveError, ConfigError
 
 SMALL = 10

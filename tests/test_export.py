@@ -7,7 +7,7 @@ import pytest
 
 from photoclf import export
 from photoclf.backend import keras
-from photoclf.callbacks import save_model
+from photoclf.checkpoints import save_model
 from photoclf.config import RunConfig
 from photoclf.errors import RunError
 from photoclf.export import convert, export_model, keras_scores, litert_scores, load_model

@@ -33,7 +33,7 @@ def test_every_text_is_in_both_languages_with_the_same_placeholders():
 def test_every_text_is_said_somewhere():
     code = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
     built = ("status.", "reason.", "worth.", "summary.", "gallery.", "cases.", "glossary.",
-             "provenance.", "received.", "found.", "folders.", "limits.")  # fmt: skip
+             "provenance.", "received.", "found.", "folders.", "limits.", "figure.")  # fmt: skip
     unsaid = [
         key
         for key in wording()
@@ -53,9 +53,22 @@ def test_every_status_and_reason_has_plain_words():
         assert f"status.{status}" in wording()
 
 
+@pytest.mark.parametrize(
+    ("value", "decimals", "english", "french"),
+    [
+        (1234567.891, 2, "1,234,567.89", "1\u202f234\u202f567,89"),
+        (-0.5, 1, "−0.5", "−0,5"),
+        (0, 0, "0", "0"),
+        (0.012346, None, "0.01235", "0,01235"),
+    ],
+)
+def test_numbers_take_the_signs_of_their_language(value, decimals, english, french):
+    assert Messages("en").number(value, decimals) == english
+    assert Messages("fr").number(value, decimals) == french
+
+
 def test_french_sets_narrow_spaces_and_commas():
     text = Messages("fr")
-    assert text.number(1234567.891, 2) == "1\u202f234\u202f567,89"
     assert text.percent(0.9432) == "94,3\u202f%"
     assert text("received.total", files=7819) == "Fichiers reçus\u202f: 7\u202f819"
     assert "«\u202fPetit groupe\u202f»\u202f: moins" in text("folders.small_note", least=30)
@@ -69,14 +82,14 @@ def test_no_french_text_breaks_a_line_before_its_punctuation():
         assert not re.search(r" [;:!?%»]|« |'|[^\u202f][;!?»]", french), french
 
 
-def test_english_writes_numbers_its_way():
+def test_english_sets_no_space_before_a_percent_sign():
     text = Messages("en")
-    assert text.number(1234567.891, 2) == "1,234,567.89"
     assert text.percent(0.9432) == "94.3%"
 
 
 def test_nearly_all_is_never_rounded_to_all_nor_nearly_none_to_none():
     text = Messages("en")
+    assert (text.percent(0.994, 0), text.percent(0.9999, 0)) == ("99%", ">\u202f99%")
     assert text.percent(0.99999) == ">\u202f99.9%"
     assert text.percent(0.00001) == "<\u202f0.1%"
     assert (text.percent(1), text.percent(0)) == ("100.0%", "0.0%")

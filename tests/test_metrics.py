@@ -1,7 +1,4 @@
 import math
-import subprocess
-import sys
-import time
 import warnings
 
 import numpy as np
@@ -11,16 +8,14 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from photoclf.errors import PhotoclfError
+from photoclf.intervals import bootstrap_intervals
 from photoclf.metrics import (
-    METRICS,
-    ScoreError,
-    bootstrap_intervals,
     calibration_table,
     choose_threshold,
     classification_metrics,
     confusion,
-    exact_interval,
 )
+from photoclf.weighted_metrics import METRICS, ScoreError
 
 # Few distinct scores make many ties; 0, 1 and 0.5 are where clipping and deciding turn.
 SCORE = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1)
@@ -160,108 +155,6 @@ def test_a_threshold_without_any_photo_is_refused():
             choose_threshold(labels, [0.5] * len(labels))
 
 
-def test_a_hundred_thousand_scores_are_cut_at_once():
-    y, s = some(100_000)
-    began = time.process_time()
-    choose_threshold(y, s)
-    assert time.process_time() - began < 0.5
-
-
-# Intervals
-
-
-def test_intervals_hold_the_estimate_and_repeat_with_their_seed():
-    y, s = some()
-    groups = np.arange(300) // 3
-    first = bootstrap_intervals(y, s, 0.5, groups, draws=200)
-    assert first == bootstrap_intervals(y, s, 0.5, groups, draws=200)
-    assert first != bootstrap_intervals(y, s, 0.5, groups, draws=200, seed=1)
-    for name, value in classification_metrics(y, s, 0.5).items():
-        low, high = first[name]
-        # The calibration error of a resample is larger than that of its sample, on average.
-        assert low < high
-        assert name == "ece" or low <= value <= high
-
-
-def test_a_resample_is_measured_as_if_its_images_had_been_copied():
-    from photoclf import metrics
-
-    y, s = some(40)
-    s = s.round(1)
-    group = np.arange(40) // 4
-    weights = metrics._draw_weights(np.random.default_rng(0), 3, 10)
-    assert weights.sum(axis=1).tolist() == [10, 10, 10]
-    received = metrics._Resampling(y, s, 0.5, group).metrics(weights)
-    for draw in range(3):
-        rows = np.repeat(np.arange(40), weights[draw][group].astype(int))
-        for name, value in classification_metrics(y[rows], s[rows], 0.5).items():
-            np.testing.assert_allclose(received[name][draw], value, rtol=1e-12, err_msg=name)
-
-
-def test_copies_of_an_image_do_not_make_an_interval_narrower():
-    y, s = some(100)
-    once = bootstrap_intervals(y, s, 0.5, np.arange(100))
-    copied = [np.repeat(values, 10) for values in (y, s, np.arange(100))]
-    tenfold = bootstrap_intervals(copied[0], copied[1], 0.5, copied[2])
-    blind = bootstrap_intervals(copied[0], copied[1], 0.5, np.arange(1000))
-    np.testing.assert_allclose(tenfold["accuracy"], once["accuracy"])
-    assert np.diff(blind["accuracy"])[0] < 0.5 * np.diff(once["accuracy"])[0]
-
-
-def test_the_interval_of_accuracy_is_about_the_binomial_one():
-    y, s = some(1000)
-    right = int(((s >= 0.5) == y).sum())
-    np.testing.assert_allclose(
-        bootstrap_intervals(y, s, 0.5, np.arange(1000))["accuracy"],
-        exact_interval(right, 1000),
-        atol=0.006,
-    )
-
-
-def test_groups_may_be_named_and_rows_in_any_order():
-    y, s = some(60)
-    groups = np.array([f"Photo/{i // 4}é" for i in range(60)])
-    shuffled = np.random.default_rng(1).permutation(60)
-    first = bootstrap_intervals(y, s, 0.5, list(groups), draws=50)
-    second = bootstrap_intervals(y[shuffled], s[shuffled], 0.5, groups[shuffled], draws=50)
-    for name in METRICS:
-        np.testing.assert_allclose(first[name], second[name], rtol=1e-9)
-
-
-def test_what_cannot_be_resampled_has_no_interval():
-    for labels, groups in (([], []), ([1, 0], ["a", "a"])):
-        intervals = bootstrap_intervals(labels, [0.5] * len(labels), 0.5, groups)
-        assert np.isnan(list(intervals.values())).all()
-    intervals = bootstrap_intervals([1, 1], [0.9, 0.1], 0.5, ["a", "b"], draws=20)
-    assert np.isnan(intervals["roc_auc"]).all()
-    assert intervals["recall"] == (0.0, 1.0)
-
-
-def test_a_thousand_draws_of_ten_thousand_images_take_seconds():
-    y, s = some(10_000)
-    began = time.process_time()
-    bootstrap_intervals(y, s, 0.5, np.arange(10_000))
-    assert time.process_time() - began < 5
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "expected"),
-    [(0, 10, (0, 0.308498)), (10, 10, (0.691503, 1)), (5, 10, (0.187086, 0.812914))],
-)
-def test_exact_intervals_equal_published_ones(successes, trials, expected):
-    np.testing.assert_allclose(exact_interval(successes, trials), expected, atol=5e-6)
-
-
-def test_an_interval_without_trials_says_nothing():
-    assert exact_interval(0, 0) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize("arguments", [(-1, 3), (4, 3), (0, -1), (1, 2, 1.0)])
-def test_impossible_proportions_are_refused(arguments):
-    with pytest.raises(ScoreError, match="successes"):
-        exact_interval(*arguments)
-
-
 # Refusals
 
 
@@ -296,20 +189,3 @@ def test_what_is_no_label_or_score_is_refused_with_its_row(labels, scores, told)
 def test_a_threshold_out_of_range_is_refused(threshold):
     with pytest.raises(ScoreError, match="threshold must be from 0 to 1"):
         confusion([1], [0.5], threshold)
-
-
-def test_bootstrapping_refuses_what_it_cannot_use():
-    with pytest.raises(ScoreError, match="one group an image"):
-        bootstrap_intervals([0, 1], [0.5, 0.5], 0.5, ["a"])
-    for wrong in ({"draws": 0}, {"level": 1.0}):
-        with pytest.raises(ScoreError, match="draws"):
-            bootstrap_intervals([0, 1], [0.5, 0.5], 0.5, ["a", "b"], **wrong)
-
-
-def test_measuring_loads_neither_scikit_learn_nor_scipy():
-    code = (
-        "import sys; from photoclf.metrics import *;"
-        "bootstrap_intervals([0, 1], [0.1, 0.9], 0.5, ['a', 'b'], draws=3);"
-        "assert not {'sklearn', 'scipy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WITH_TENSORFLOW = {
-    "backend", "models", "callbacks", "datasets", "export", "train", "explain", "anatomy",
+    "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
+    "explain", "anatomy",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")

@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from photoclf import look, plots
+from photoclf import look, plots_archive, plots_runs, plots_scores
 from photoclf.errors import TableError
 from photoclf.events import smooth
-from photoclf.look import ENGLISH, FRENCH, format_number, format_percent, shorten
+from photoclf.look import shorten
+from photoclf.messages import Messages, wording
 
+PLOTS = {**vars(plots_archive), **vars(plots_runs), **vars(plots_scores)}
 HOSTILE = ["a$b$c_{", "\udc80\udcff", "line\nbreak\t", r"\frac{1}{", "é" * 300, ""]
 
 
@@ -95,7 +97,7 @@ def test_what_is_drawn_comes_back_and_its_data_stays(name):
     arguments = copy.deepcopy(DRAWINGS[name])
     with look.style():
         ax = Figure(figsize=(5, 3)).subplots()
-    assert getattr(plots, name)(ax, *arguments) is ax
+    assert PLOTS[name](ax, *arguments) is ax
     assert rendered(ax.figure).startswith(b"\x89PNG")
     for before, after in zip(DRAWINGS[name], arguments, strict=True):
         if isinstance(before, pd.DataFrame | pd.Series):
@@ -106,24 +108,22 @@ def test_what_is_drawn_comes_back_and_its_data_stays(name):
 
 @pytest.mark.parametrize("name", sorted(DRAWINGS.keys() - {"draw_heat"}))
 def test_in_french_no_number_has_a_point_and_no_word_is_english(name):
-    ax = getattr(plots, name)(Figure().subplots(), *DRAWINGS[name], words=FRENCH)
+    ax = PLOTS[name](Figure().subplots(), *DRAWINGS[name], words=Messages("fr"))
     written = " ".join(texts(ax))
     assert "." not in written.replace("…", "")
-    only_english = set(ENGLISH.values()) - set(FRENCH.values()) - {".", ","}
+    words = [text for key, text in wording().items() if key.startswith("figure.")]
+    only_english = {text["en"] for text in words} - {text["fr"] for text in words}
+    assert len(only_english) > 10
     assert not [word for word in only_english if word in texts(ax)]
-
-
-def test_both_languages_have_the_same_words():
-    assert ENGLISH.keys() == FRENCH.keys()
-    assert all(FRENCH.values())
 
 
 def test_importing_and_drawing_change_nothing_for_the_rest_of_the_process():
     code = (
         "import matplotlib; before = matplotlib.rcParams.copy()\n"
-        "import sys; from photoclf import plots; from matplotlib.figure import Figure\n"
-        "with plots.style():\n"
-        "    plots.draw_confusion(Figure().subplots(), dict(tp=1, fp=2, fn=3, tn=4))\n"
+        "import sys; from photoclf import plots_archive, plots_runs, plots_scores\n"
+        "from photoclf.look import style; from matplotlib.figure import Figure\n"
+        "with style():\n"
+        "    plots_scores.draw_confusion(Figure().subplots(), dict(tp=1, fp=2, fn=3, tn=4))\n"
         # Reading the backend is what chooses it, so it is left out; pyplot would have read it.
         "after = matplotlib.rcParams\n"
         "assert not [k for k in before if k != 'backend' and before[k] != after[k]]\n"
@@ -159,24 +159,24 @@ def test_importing_and_drawing_change_nothing_for_the_rest_of_the_process():
 )
 def test_little_or_no_data_still_draws(name, arguments):
     ax = Figure(layout="constrained").subplots()
-    assert isinstance(getattr(plots, name)(ax, *arguments), Axes)
+    assert isinstance(PLOTS[name](ax, *arguments), Axes)
     rendered(ax.figure)
 
 
 def test_names_of_files_are_never_read_as_formulas():
     figure = Figure(figsize=(24, 4), layout="constrained")
     axes = figure.subplots(1, 5)
-    plots.draw_class_counts(axes[0], pd.Series(1, index=HOSTILE))
-    plots.draw_sizes(axes[1], audit(HOSTILE))
-    plots.draw_rates(axes[2], rates(HOSTILE))
+    plots_archive.draw_class_counts(axes[0], pd.Series(1, index=HOSTILE))
+    plots_archive.draw_sizes(axes[1], audit(HOSTILE))
+    plots_scores.draw_rates(axes[2], rates(HOSTILE))
     frame = events(2)
-    plots.draw_curves(
+    plots_runs.draw_curves(
         axes[3], frame.assign(run=frame["run"].map(lambda r: f"$x_{{{r}")), "val_loss"
     )
-    plots.draw_confusion(axes[4], CONFUSION, HOSTILE[:2])
+    plots_scores.draw_confusion(axes[4], CONFUSION, HOSTILE[:2])
     rendered(figure)
     figure = Figure()
-    plots.draw_samples(figure, [image()] * len(HOSTILE), HOSTILE)
+    plots_archive.draw_samples(figure, [image()] * len(HOSTILE), HOSTILE)
     rendered(figure)
 
 
@@ -187,14 +187,14 @@ def test_columns_that_a_drawing_needs_are_named_when_missing():
         ("draw_parameters", layers()),
     ):
         with pytest.raises(TableError, match=frame.columns[-1]):
-            getattr(plots, name)(Figure().subplots(), frame.iloc[:, :-1])
+            PLOTS[name](Figure().subplots(), frame.iloc[:, :-1])
 
 
 # What the figures say
 
 
 def test_class_counts_are_sorted_and_the_photo_stands_out():
-    ax = plots.draw_class_counts(Figure().subplots(), COUNTS)
+    ax = plots_archive.draw_class_counts(Figure().subplots(), COUNTS)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["Sketch", "Photo", "Text"]
     colours = [bar.get_facecolor()[:3] for bar in ax.patches]
     assert [colour == to_rgb(look.MAIN) for colour in colours] == [False, True, False]
@@ -205,21 +205,21 @@ def test_class_counts_are_sorted_and_the_photo_stands_out():
 def test_images_without_a_size_are_left_out():
     frame = audit(("Photo", "Photo", "Text"))
     frame.loc[0, "width"] = pd.NA
-    ax = plots.draw_sizes(Figure().subplots(), frame)
+    ax = plots_archive.draw_sizes(Figure().subplots(), frame)
     assert [len(marks.get_offsets()) for marks in ax.collections] == [1, 1]
 
 
 def test_many_images_of_one_size_make_one_larger_mark():
     frame = audit(["Sketch"] * 10)
     frame.loc[1:, ["width", "height"]] = 128
-    (marks,) = plots.draw_sizes(Figure().subplots(), frame).collections
+    (marks,) = plots_archive.draw_sizes(Figure().subplots(), frame).collections
     np.testing.assert_allclose(np.divide(*sorted(marks.get_sizes(), reverse=True)), 3)
 
 
 def test_only_the_highlighted_run_is_named_and_smoothed():
     frame = events(3)
     chosen = frame["run"].iloc[0]
-    ax = plots.draw_curves(Figure().subplots(), frame, "val_loss", 0.6, chosen)
+    ax = plots_runs.draw_curves(Figure().subplots(), frame, "val_loss", 0.6, chosen)
     values = frame.loc[frame["run"] == chosen, "value"]
     np.testing.assert_allclose(ax.lines[-1].get_ydata(), smooth(values, 0.6))
     np.testing.assert_allclose(ax.lines[-2].get_ydata(), values)
@@ -230,7 +230,7 @@ def test_only_the_highlighted_run_is_named_and_smoothed():
 
 def test_names_of_lines_that_end_together_stand_apart():
     frame = events(6).assign(value=0.5)
-    ax = plots.draw_curves(Figure(figsize=(6, 4)).subplots(), frame, "val_loss")
+    ax = plots_runs.draw_curves(Figure(figsize=(6, 4)).subplots(), frame, "val_loss")
     ax.figure.canvas.draw()
     boxes = [t.get_window_extent() for t in ax.texts if "compact_cnn" in t.get_text()]
     assert len(boxes) == 6
@@ -238,7 +238,7 @@ def test_names_of_lines_that_end_together_stand_apart():
 
 
 def test_a_confusion_reads_truth_in_rows_with_the_photo_first():
-    ax = plots.draw_confusion(Figure().subplots(), CONFUSION)
+    ax = plots_scores.draw_confusion(Figure().subplots(), CONFUSION)
     assert [t.get_text() for t in ax.texts] == [
         *("1,203", "99.6%", "5", "0.4%"),
         *("3", "30.0%", "7", "70.0%"),
@@ -247,80 +247,47 @@ def test_a_confusion_reads_truth_in_rows_with_the_photo_first():
 
 
 def test_the_threshold_is_drawn_where_it_is():
-    ax = plots.draw_score_histogram(Figure().subplots(), SCORES, 0.43)
+    ax = plots_scores.draw_score_histogram(Figure().subplots(), SCORES, 0.43)
     assert ax.lines[0].get_xdata()[0] == 0.43
     assert "threshold 0.43" in texts(ax)
 
 
 def test_thumbnails_fill_rows_and_leave_no_empty_frame():
     figure = Figure()
-    axes = plots.draw_samples(figure, [image(i) for i in range(5)], list("abcde"), columns=3)
+    axes = plots_archive.draw_samples(
+        figure, [image(i) for i in range(5)], list("abcde"), columns=3
+    )
     assert [ax.get_title() for ax in axes] == list("abcde")
     assert len(figure.axes) == 6
     assert not figure.axes[5].axison
     with pytest.raises(ValueError, match="one title an image"):
-        plots.draw_samples(Figure(), [image()], [])
-    assert plots.draw_samples(Figure(), [], []) == []
+        plots_archive.draw_samples(Figure(), [image()], [])
+    assert plots_archive.draw_samples(Figure(), [], []) == []
 
 
 def test_a_grid_grows_with_its_rows():
-    assert plots.grid_size(30, 10)[1] == pytest.approx(3 * plots.grid_size(10, 10)[1])
+    assert look.grid_size(30, 10)[1] == pytest.approx(3 * look.grid_size(10, 10)[1])
 
 
 def test_feature_maps_are_limited_and_numbered():
     maps = np.random.default_rng(0).random((6, 6, 40))
-    axes = plots.draw_feature_maps(Figure(), maps, columns=8, most=12)
+    axes = plots_runs.draw_feature_maps(Figure(), maps, columns=8, most=12)
     assert [ax.get_title() for ax in axes] == [str(i) for i in range(12)]
     rendered(axes[0].figure)
 
 
 def test_heat_covers_the_whole_image_and_cold_places_stay_clear():
     picture = image()
-    ax = plots.draw_heat(Figure().subplots(), picture, np.array([[0.0, 2.0]]))
+    ax = plots_scores.draw_heat(Figure().subplots(), picture, np.array([[0.0, 2.0]]))
     below, above = ax.images
     assert tuple(above.get_extent()) == tuple(below.get_extent()) == (-0.5, 29.5, 19.5, -0.5)
     assert above.get_alpha().tolist() == [[0.0, 0.65]]
 
 
 def test_layers_without_parameters_are_left_out():
-    ax = plots.draw_parameters(Figure().subplots(), layers())
+    ax = plots_runs.draw_parameters(Figure().subplots(), layers())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["layer_2", "layer_1"]
     assert "18,900" in ax.get_title(loc="left") + ax.get_title()
-
-
-# Numbers and names
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "english", "french"),
-    [
-        (1234567.891, 2, "1,234,567.89", "1\u202f234\u202f567,89"),
-        (-0.5, 1, "−0.5", "−0,5"),
-        (0, 0, "0", "0"),
-    ],
-)
-def test_numbers_take_the_signs_of_their_language(value, digits, english, french):
-    assert format_number(value, digits) == english
-    assert format_number(value, digits, FRENCH) == french
-
-
-@pytest.mark.parametrize(
-    ("share", "digits", "expected"),
-    [
-        (0.0, 1, "0.0%"),
-        (1.0, 0, "100%"),
-        (0.0001, 1, "<0.1%"),
-        (0.9999, 1, ">99.9%"),
-        (0.994, 0, "99%"),
-        (0.5, 0, "50%"),
-    ],
-)
-def test_only_nothing_is_zero_percent_and_only_all_is_a_hundred(share, digits, expected):
-    assert format_percent(share, digits) == expected
-
-
-def test_percentages_are_french_in_french():
-    assert format_percent(0.125, 1, FRENCH) == "12,5\u202f%"
 
 
 def test_long_names_keep_both_ends():

@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -227,7 +226,6 @@ def test_predicting_loads_no_tensorflow_and_no_keras(folder, run):
         "print(len(predict_folder(Path(sys.argv[1]), Run(Path(sys.argv[2])))));"
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder), str(run.folder)],
         capture_output=True,
@@ -235,4 +233,3 @@ def test_predicting_loads_no_tensorflow_and_no_keras(folder, run):
         check=True,
     )
     assert done.stdout.splitlines() == ["4", "[]"]
-    assert time.monotonic() - start < 60

@@ -1,0 +1,125 @@
+"""Figures of an archive: classes, sizes, samples. Axes in, Axes out; nothing is shown or saved."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from photoclf.look import (
+    ENGLISH,
+    MAIN,
+    MARKERS,
+    PALE,
+    SERIES,
+    draw_bars,
+    draw_nothing,
+    make_grid,
+    need_columns,
+    shorten,
+    ticks,
+    tidy,
+)
+from photoclf.messages import Messages
+
+
+def draw_class_counts(
+    ax: Axes,
+    counts: pd.Series,
+    *,
+    positive: str | None = "Photo",
+    words: Messages = ENGLISH,
+) -> Axes:
+    """Draw how many images each class holds, the largest on top.
+
+    Args:
+        ax: Where to draw.
+        counts: Class name → images.
+        positive: The class drawn in the main colour.
+        words: The language's texts and number signs.
+    """
+    counts = counts.sort_values(kind="stable")
+    colours = [MAIN if name == positive else PALE for name in counts.index]
+    total = max(counts.sum(), 1)
+    labels = [f"{words.number(n)}  ({words.percent(n / total, 0)})" for n in counts]
+    return draw_bars(ax, [str(n) for n in counts.index], counts.to_numpy(), colours, labels, words)
+
+
+def draw_sizes(
+    ax: Axes, audit: pd.DataFrame, *, by: str = "class_folder", words: Messages = ENGLISH
+) -> Axes:
+    """Draw widths and heights, both logarithmic; larger marks stand for more images of one size.
+
+    Args:
+        ax: Where to draw.
+        audit: With the columns `width`, `height` (px) and `by`; rows without a size are left out.
+        by: The column that colours.
+        words: The language's texts and number signs.
+    """
+    need_columns(audit, ("width", "height", by))
+    known = audit[["width", "height", by]].dropna()
+    if known.empty:
+        return draw_nothing(ax, words)
+    for i, (name, part) in enumerate(known.groupby(by, sort=True)):
+        # A class of one size would be one small mark: marks grow with the images they stand for.
+        sizes = part.groupby(["width", "height"]).size().rename("images").reset_index()
+        ax.scatter(
+            sizes["width"].astype(float),
+            sizes["height"].astype(float),
+            s=12 * np.sqrt(sizes["images"].to_numpy()),
+            alpha=0.45,
+            linewidths=0,
+            color=SERIES[i % len(SERIES)],
+            marker=MARKERS[i % len(MARKERS)],
+            label=f"{shorten(name)} ({words.number(len(part))})",
+            rasterized=True,  # thousands of marks would make a heavy SVG
+        )
+    ax.set(xscale="log", yscale="log", xlabel=words("figure.width"), ylabel=words("figure.height"))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        axis.set_major_formatter(ticks(words, 0))
+        axis.set_minor_formatter(NullFormatter())
+    legend = ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for handle in legend.findobj(PathCollection):
+        handle.set(alpha=1, sizes=[32])
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return tidy(ax, grid="both")
+
+
+def draw_samples(
+    figure: Figure | SubFigure,
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    columns: int = 6,
+    *,
+    length: int = 20,
+) -> list[Axes]:
+    """Draw a grid of thumbnails, each under its title.
+
+    Args:
+        figure: Where to draw; `look.grid_size` tells a good size.
+        images: uint8 arrays (H, W, 3) or (H, W), of any sizes.
+        titles: One an image; a line break makes two lines, and each line is shortened.
+        columns: Thumbnails in a row.
+        length: Characters of a title's line at most.
+
+    Returns:
+        One Axes an image.
+    """
+    if len(images) != len(titles):
+        raise ValueError(
+            f"There must be one title an image. Received: {len(titles)} titles for"
+            f" {len(images)} images."
+        )
+    axes = make_grid(figure, len(images), columns)
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+        text = "\n".join(shorten(line, length) for line in str(title).split("\n"))
+        ax.set_title(text, fontsize=8, fontweight="normal", loc="center", pad=4, parse_math=False)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_color(PALE)  # drawings on white would have no edge
+    return axes
