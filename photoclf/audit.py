@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.duplicates import (
-    MAX_DISTANCE,
-    connected_groups,
-    links_of_equal,
-    near_pairs,
-)
+from photoclf.decode import MAX_MEMORY, MAX_SECONDS
+from photoclf.duplicates import MAX_DISTANCE, connected_groups, links_of_equal, near_links
 from photoclf.errors import TableError
 from photoclf.manifest import (
     GROUPS_FILE,
@@ -27,10 +23,15 @@ from photoclf.manifest import (
     source_folder,
     why_ignored,
 )
-from photoclf.quality import QUALITY, examine_file
+from photoclf.quality import MEASURED_BY, QUALITY, examine_file, lost_file, odd_size_scores
 from photoclf.schema import AUDIT, STATUSES, check_table, read_raw, unescape_pathname
+from photoclf.workers import Lost, isolated_map
 
-_MEASURED = ("format", "mode", "width", "height", "exif_orientation", "phash")
+# What `examine_file` says of a file, beside its status.
+_MEASURED = (
+    *("measured_by", "sha256", "format", "mode", "width", "height", "exif_orientation", "exif"),
+    *("phash", "detail_hash", *QUALITY),
+)
 _PROBLEMS = {  # what listing found → status and reason
     "special_file": ("not_an_image", "special_file"),
     "link_to_folder": ("ignored", "link_to_folder"),
@@ -58,11 +59,11 @@ def audit_images(
             `ignored`. Without one, every file is examined and none has a label.
         ignored_folders: Class folders whose files are `ignored`.
         previous: An earlier audit; files with the same path, size and time of change aren't read
-            again.
+            again, unless another version of the decoder or of the scores measured them.
         journal: A file to which finished rows are added, so that a killed audit goes on where it
             was. The caller removes it once the audit is written.
         max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
-        workers: Threads; one a processor core by default.
+        workers: Processes, see `workers.isolated_map`; one a processor core by default.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -81,7 +82,10 @@ def audit_images(
     for i, measured in _examined(archive, rows, todo, journal, workers, progress):
         rows[i] |= measured
     audit = check_table(pd.DataFrame(rows, columns=list(AUDIT.columns)), AUDIT)
-    audit = _with_duplicates(audit, max_distance, named_groups)
+    audit["odd_size"] = odd_size_scores(audit)
+    named = [named_groups.get(name, "") for name in audit.pathname]
+    audit["named_group"] = pd.Series(named, audit.index, dtype="str")
+    audit = _with_duplicates(audit, max_distance)
     check_ledger(audit, len(files))
     return audit
 
@@ -147,8 +151,8 @@ def _status_by_name(
 def _known_rows(previous: pd.DataFrame | None, journal: Path | None) -> dict[tuple, dict]:
     known = {}
     if previous is not None:
-        columns = ["status", "reason", "sha256", *_MEASURED, *QUALITY]
-        done = previous[previous.sha256 != ""]
+        columns = ["status", "reason", *_MEASURED]
+        done = previous[(previous.sha256 != "") & (previous.measured_by == MEASURED_BY)]
         # A duplicate was readable; whether it is a duplicate is decided anew each time.
         done = done.assign(
             status=done.status.replace("duplicate", "used"),
@@ -162,7 +166,8 @@ def _known_rows(previous: pd.DataFrame | None, journal: Path | None) -> dict[tup
                 key, measured = json.loads(line)
             except ValueError:  # the line that was being written when the audit was killed
                 continue
-            known[tuple(key)] = measured
+            if measured.get("measured_by") == MEASURED_BY:
+                known[tuple(key)] = measured
     return known
 
 
@@ -183,20 +188,25 @@ def _examined(
     if journal is not None:
         journal.parent.mkdir(parents=True, exist_ok=True)
     paths = [archive / rows[i]["pathname"] for i in todo]
+    examined = isolated_map(
+        examine_file, paths, workers=workers, seconds=MAX_SECONDS, memory=MAX_MEMORY
+    )
     with (
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        closing(examined),
         # Line by line, so that a kill loses the files in hand and no more.
         open(journal or os.devnull, "a", encoding="utf-8", buffering=1) as notes,
     ):
         notes.write("\n")  # ends the half line that a kill may have left
         results = tqdm(
-            pool.map(examine_file, paths),
+            examined,
             total=len(todo),
             desc="audit",
             unit="file",
             disable=not progress,
         )
         for i, measured in zip(todo, results, strict=True):
+            if isinstance(measured, Lost):
+                measured = lost_file(archive / rows[i]["pathname"], measured.reason)
             key = [rows[i]["pathname"], rows[i]["bytes"], rows[i]["mtime_ns"]]
             notes.write(json.dumps([key, measured]) + "\n")
             yield i, measured
@@ -222,9 +232,7 @@ def _named_groups(archive: Path, files: pd.DataFrame) -> dict[str, str]:
     return dict(zip(names, groups.group, strict=True))
 
 
-def _with_duplicates(
-    audit: pd.DataFrame, max_distance: int, named_groups: dict[str, str]
-) -> pd.DataFrame:
+def _with_duplicates(audit: pd.DataFrame, max_distance: int) -> pd.DataFrame:
     used = audit[audit.status == "used"]
     first = used.groupby("sha256", sort=False).pathname.transform("first")
     copies = used.index[first != used.pathname]
@@ -232,11 +240,11 @@ def _with_duplicates(
     audit.loc[copies, "duplicate_of"] = first[copies]
     conflict = used.groupby("sha256", sort=False).label.transform("nunique") > 1
     audit.loc[used.index, "label_conflict"] = conflict
-    hashed = np.flatnonzero(used.phash != "")
-    pairs = near_pairs([int(used.phash.iloc[i], 16) for i in hashed], max_distance)
-    links = [(hashed[a], hashed[b]) for a, b in pairs]
-    links += links_of_equal(list(used.sha256))
-    links += links_of_equal([named_groups.get(name, "") for name in used.pathname])
+    links = [
+        *near_links(list(used.phash), list(used.detail_hash), max_distance),
+        *links_of_equal(list(used.sha256)),
+        *links_of_equal(list(used.named_group)),
+    ]
     roots = connected_groups(len(used), links)
     audit.loc[used.index, "group"] = used.pathname.to_numpy()[roots]
     return audit

@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,18 @@ from photoclf.config import RunConfig
 from photoclf.decode import decode_image
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError, ConfigError, did_you_mean
+from photoclf.files import sha256_file
+from photoclf.input_bench import LIMIT, decode_as_reference, draw_scans, input_contenders
 from photoclf.manifest import list_files
 
-PARTS = ("input", "cache", "train")
+PARTS = ("input", "cache", "scan", "train")
 
 # Enough for a stable rate within a second or two, few enough for five rounds in a minute.
 IMAGES = 64
 TRAIN_BATCH = 32
+# Images that a round takes from the cache, so many that what was made ahead doesn't count.
+FED = 2048
+SCANNED_FILES = 100_000
 
 Contender = tuple[str, Callable[[], int]]
 
@@ -41,8 +46,9 @@ def run_bench(
     the machine hits all of them; the first round warms up and doesn't count.
 
     Args:
-        parts: Of `PARTS`: `input` decodes files, `cache` feeds decoded pixels, `train` fits both
-            networks at their own sizes.
+        parts: Of `PARTS`: `input` decodes files, and drawn scans of 6 megapixels, `cache` feeds
+            decoded pixels to a training, `scan` lists a folder of 100,000 empty files (files, not
+            images, a second), `train` fits both networks at their own sizes.
         data: A folder of images; a small demo archive is drawn when `None`.
         rounds: Rounds that count, 1 or more.
         image_size: Side to which images are decoded, in px.
@@ -50,7 +56,9 @@ def run_bench(
     Returns:
         One row a contender: `part`, `contender`, `images_per_s` (median), `low`, `high` (over the
         rounds) and `ratio` to the part's first contender, the reference's way (median of the
-        rounds' ratios).
+        rounds' ratios); `cpu_ms` (processor time of this process an image), `cpu_ratio`, how many
+        times less than the first contender, and `cpu_of_limit`, how many times the least that
+        decoding must take.
 
     Raises:
         ConfigError: If a part is unknown or `rounds` isn't positive.
@@ -64,16 +72,22 @@ def run_bench(
     if rounds < 1:
         raise ConfigError(f"`rounds` must be 1 or more. Received: {rounds}.")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = data or _demo(Path(scratch))
-        names = _image_names(folder)
+        folder, names = _images(data, Path(scratch), parts)
         contenders = {
-            "input": lambda: _input_contenders(folder, names, image_size),
+            "input": lambda: input_contenders([folder / name for name in names], image_size),
+            "scans": lambda: input_contenders(draw_scans(Path(scratch) / "scans"), image_size),
             "cache": lambda: _cache_contenders(folder, names, image_size, Path(scratch)),
+            "scan": lambda: _scan_contenders(Path(scratch)),
             "train": _train_contenders,
         }
         return pd.concat(
-            [_timed(part, contenders[part](), rounds) for part in parts], ignore_index=True
+            [_timed(part, contenders[part](), rounds) for part in _with_scans(parts)],
+            ignore_index=True,
         )
+
+
+def _with_scans(parts: Sequence[str]) -> list[str]:
+    return [p for part in parts for p in (("input", "scans") if part == "input" else (part,))]
 
 
 def machine() -> dict[str, Any]:
@@ -87,6 +101,13 @@ def machine() -> dict[str, Any]:
     }
 
 
+def _images(data: Path | None, scratch: Path, parts: Sequence[str]) -> tuple[Path, list[str]]:
+    if not {"input", "cache"} & set(parts):
+        return scratch, []
+    folder = data or _demo(scratch)
+    return folder, _image_names(folder)
+
+
 def _demo(scratch: Path) -> Path:
     draw_demo_archive(scratch / "demo", images_per_class=24)
     return scratch / "demo"
@@ -94,7 +115,9 @@ def _demo(scratch: Path) -> Path:
 
 def _image_names(folder: Path) -> list[str]:
     names = [n for n in list_files(folder).pathname if n.lower().endswith((".jpg", ".png"))]
-    readable = list(itertools.islice((n for n in names if _decodes(folder / n)), IMAGES))
+    # From all over the folder: its first images may all come from one source and have one size.
+    spread = names[:: max(1, len(names) // IMAGES)]
+    readable = list(itertools.islice((n for n in spread if _decodes(folder / n)), IMAGES))
     if not readable:
         raise ArchiveError(f"The bench must have JPEG or PNG images. Received: none in {folder}.")
     return readable
@@ -102,42 +125,11 @@ def _image_names(folder: Path) -> list[str]:
 
 def _decodes(path: Path) -> bool:
     try:
-        _decode_as_reference(path, 16)
+        decode_as_reference(path, 16)
         decode_image(path, 16)
     except Exception:  # either decoder's refusal rules the file out for both
         return False
     return True
-
-
-def _decode_as_reference(path: Path, image_size: int) -> np.ndarray:
-    from photoclf.backend import tf
-
-    data = tf.io.read_file(str(path))
-    pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
-    return tf.image.resize(pixels, (image_size, image_size)).numpy()
-
-
-def _decode_grey(path: Path) -> np.ndarray:
-    """Do the least that any decoder must: no colour, an eighth of the size."""
-    import simplejpeg
-
-    data = path.read_bytes()
-    if not simplejpeg.is_jpeg(data):
-        return decode_image(data, 8)
-    return simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
-
-
-def _input_contenders(folder: Path, names: list[str], image_size: int) -> list[Contender]:
-    paths = [folder / name for name in names]
-    jpegs = [path for path in paths if path.suffix == ".jpg"] or paths
-    return [
-        (
-            "reference: one image at a time",
-            lambda: _count(_decode_as_reference(path, image_size) for path in paths),
-        ),
-        ("decode_image", lambda: _count(decode_image(path, image_size) for path in paths)),
-        ("limit: JPEGs in grey at an eighth", lambda: _count(_decode_grey(p) for p in jpegs)),
-    ]
 
 
 def _cache_contenders(
@@ -145,22 +137,63 @@ def _cache_contenders(
 ) -> list[Contender]:
     from photoclf.datasets import make_dataset
 
-    images = pd.DataFrame({"pathname": names, "sha256": names, "label": 0})
-    cache = build_cache(folder, images, scratch, image_size=image_size, fit="squash")
+    hashes = [sha256_file(folder / name) for name in names]
+    images = pd.DataFrame({"pathname": names, "sha256": hashes, "label": 0})
+    place = scratch / "cache"
+    options: dict[str, Any] = {"image_size": image_size, "fit": "squash"}
 
-    def feed() -> int:
-        batches = make_dataset(cache, images, batch_size=32, training=False)
-        return sum(len(pixels) for pixels, _ in batches)
+    def feed(storage: str) -> Callable[[], int]:
+        cache = build_cache(folder, images, place, storage=storage, **options)
+        # One endless iterator, as a training has it.
+        batches = iter(make_dataset(cache, images, batch_size=TRAIN_BATCH, training=True))
+
+        def work() -> int:
+            fed = 0
+            while fed < FED:
+                fed += len(next(batches)[0])
+            return fed
+
+        return work
 
     def feed_as_reference() -> int:
-        batches = (names[i : i + 32] for i in range(0, len(names), 32))
+        starts = range(0, len(names), TRAIN_BATCH)
+        batches = (names[start : start + TRAIN_BATCH] for start in starts)
         stacked = (
-            np.stack([_decode_as_reference(folder / name, image_size) for name in batch])
+            np.stack([decode_as_reference(folder / name, image_size) for name in batch])
             for batch in batches
         )
         return sum(len(pixels) for pixels in stacked)
 
-    return [("reference: Sequence", feed_as_reference), ("pixel cache", feed)]
+    return [
+        ("reference: Sequence", feed_as_reference),
+        ("pixel cache", feed("exact")),
+        ("pixel cache, compact", feed("compact")),
+    ]
+
+
+def _scan_contenders(scratch: Path) -> list[Contender]:
+    root = scratch / "many"
+    for i in range(SCANNED_FILES // 1000):
+        folder = root / "Photo" / f"box_{i:03d}"
+        folder.mkdir(parents=True)
+        for j in range(1000):
+            (folder / f"scan_{j:04d}.jpg").touch()
+    return [
+        ("bare os.scandir and stat", lambda: _scan_barely(root)),
+        ("list_files", lambda: len(list_files(root))),
+    ]
+
+
+def _scan_barely(root: Path) -> int:
+    files, folders = 0, [os.fspath(root)]
+    while folders:
+        for entry in os.scandir(folders.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                entry.stat()
+                files += 1
+    return files
 
 
 def _train_contenders() -> list[Contender]:
@@ -189,13 +222,16 @@ def _trainer(name: str) -> Callable[[], int]:
 
 def _timed(part: str, contenders: list[Contender], rounds: int) -> pd.DataFrame:
     rates: dict[str, list[float]] = {name: [] for name, _ in contenders}
+    cpu: dict[str, list[float]] = {name: [] for name, _ in contenders}
     for _ in range(rounds + 1):
         for name, work in contenders:
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             images = work()
             rates[name].append(images / (time.perf_counter() - start))
+            cpu[name].append((time.process_time() - used) * 1000 / images)
     counted = {name: np.array(values[1:]) for name, values in rates.items()}
-    first = counted[contenders[0][0]]
+    cpu_ms = {name: np.array(values[1:]) for name, values in cpu.items()}
+    first = contenders[0][0]
     rows = [
         {
             "part": part,
@@ -203,12 +239,13 @@ def _timed(part: str, contenders: list[Contender], rounds: int) -> pd.DataFrame:
             "images_per_s": float(np.median(values)),
             "low": float(values.min()),
             "high": float(values.max()),
-            "ratio": float(np.median(values / first)),
+            "ratio": float(np.median(values / counted[first])),
+            "cpu_ms": float(np.median(cpu_ms[name])),
+            "cpu_ratio": float(np.median(cpu_ms[first] / cpu_ms[name])),
+            "cpu_of_limit": float(np.median(cpu_ms[name] / cpu_ms[LIMIT]))
+            if LIMIT in cpu_ms
+            else np.nan,
         }
         for name, values in counted.items()
     ]
     return pd.DataFrame(rows)
-
-
-def _count(images: Iterable[np.ndarray]) -> int:
-    return sum(1 for _ in images)

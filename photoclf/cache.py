@@ -1,12 +1,12 @@
-"""Decode once: uint8 pixels in one file on disk, shared by every run."""
+"""Decode once: uint8 pixels on disk, shared by every run."""
 
+import errno
 import functools
-import math
-import os
+import hashlib
 import shutil
-import zlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,25 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.decode import DECODER_VERSION, DecodeError, decode_image, read_bytes
-from photoclf.errors import PhotoclfError
-from photoclf.files import read_json, sha256_bytes, sha256_text, write_json
+from photoclf.config import STORAGES
+from photoclf.decode import (
+    DECODER_VERSION,
+    MAX_MEMORY,
+    MAX_SECONDS,
+    DecodeError,
+    decode_image,
+    read_bytes,
+)
+from photoclf.errors import PhotoclfError, did_you_mean
+from photoclf.files import sha256_bytes, write_json
+from photoclf.pixel_files import JPEG_QUALITY, CompactPixels, PixelFiles, pack
+from photoclf.workers import Lost, isolated_map
+
+_DISK_IS_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# Images from which the size of a compact cache is guessed, and what is added to the guess.
+_GUESSED_FROM, _MARGIN = 8, 1.25
+# What isn't read back as it was written so many times is the disk's doing.
+_ATTEMPTS = 3
 
 
 class CacheError(PhotoclfError):
@@ -28,16 +44,19 @@ class PixelCache:
     """Decoded pixels of some images.
 
     Args:
-        pixels: Read-only memory map, uint8 (n, image_size, image_size, 3).
+        pixels: Read-only, uint8 (n, image_size, image_size, 3): a memory map, or what reads like
+            one when the rows are compact.
         pathnames: The n images in the order of the rows.
         image_size: Side in px.
         fit: How the images fill the square, see `decode.decode_image`.
+        storage: `exact` or `compact`, see `build_cache`.
     """
 
-    pixels: np.ndarray
+    pixels: np.ndarray | CompactPixels
     pathnames: tuple[str, ...]
     image_size: int
     fit: str
+    storage: str = "exact"
 
     @functools.cached_property
     def _row_of(self) -> dict[str, int]:
@@ -68,13 +87,15 @@ def build_cache(
     *,
     image_size: int,
     fit: str,
+    storage: str = "exact",
     workers: int | None = None,
     progress: bool = False,
 ) -> PixelCache:
     """Decode images into a cache, or open it when it is already there.
 
-    A killed build goes on where it was. Two builds at once write the same bytes to the same
-    places of one file that neither shortens, so that neither harms the other.
+    Every row is read back and checked against its checksum, also when the cache was there. What
+    is missing or spoilt is decoded: a build that was killed, that met a full disk or lost its
+    power goes on where it was. Two builds at once leave one good cache.
 
     Args:
         archive: The archive's folder.
@@ -82,106 +103,177 @@ def build_cache(
         folder: Where caches are, one sub-folder a content, decoder version, size and fit.
         image_size: Side in px.
         fit: See `decode.decode_image`.
-        workers: Threads; one a processor core by default.
+        storage: `exact` keeps the pixels themselves; `compact` keeps JPEGs, a fifth of the bytes,
+            whose pixels differ a little from what `decode_image` gives.
+        workers: Decoding processes, see `workers.isolated_map`; one a processor core by default.
         progress: Whether to show a progress bar.
 
     Returns:
-        The cache, its checksum verified.
+        The cache, all its checksums verified.
 
     Raises:
-        CacheError: If there is no image, the disk is too small, an image changed since the audit,
-            or the cache isn't what was built.
+        CacheError: If there is no image, the disk is too small or doesn't keep what is written,
+            or an image changed since the audit.
     """
     if images.empty:
         raise CacheError("A pixel cache must have images. Received: none. Make a split with some.")
-    images = images.sort_values("pathname")
-    place = folder / _cache_key(images, image_size, fit)
-    shape = (len(images), image_size, image_size, 3)
-    if not (place / "done.json").is_file():
-        _fill(archive, images, place, shape, fit, workers, progress)
-    if not _is_sound(place, shape):
-        shutil.rmtree(place)
+    if storage not in STORAGES:
         raise CacheError(
-            f"The pixel cache must be what was built. Received: other bytes in {place}."
-            " It has been removed; run the same command again to build it anew."
+            f"`storage` must be one of {STORAGES}. Received: {storage!r}."
+            f"{did_you_mean(storage, STORAGES)}"
         )
-    pixels = np.memmap(place / "pixels.bin", np.uint8, "r", shape=shape)
-    return PixelCache(pixels, tuple(images.pathname), image_size, fit)
-
-
-def _cache_key(images: pd.DataFrame, image_size: int, fit: str) -> str:
-    content = "\n".join(images.sha256 + ";" + images.pathname)
-    return f"{image_size}_{fit}_v{DECODER_VERSION}_{sha256_text(content)[:12]}"
-
-
-def _fill(
-    archive: Path,
-    images: pd.DataFrame,
-    place: Path,
-    shape: tuple[int, ...],
-    fit: str,
-    workers: int | None,
-    progress: bool,
-) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    _check_space(place, shape)
-    # The pixels, and after them one flag a row.
-    whole = _map_file(place / "pixels.bin", math.prod(shape) + shape[0])
-    pixels, flags = whole[: -shape[0]].reshape(shape), whole[-shape[0] :]
-    names, hashes = images.pathname.tolist(), images.sha256.tolist()
-
-    def decode_row(row: int) -> None:
-        try:
-            data = read_bytes(archive / names[row])
-            changed = "" if sha256_bytes(data) == hashes[row] else "other bytes"
-            pixels[row] = decode_image(data, shape[1], fit)
-        except DecodeError as error:
-            changed = error.reason
-        if changed:
+    images = images[["pathname", "sha256"]].sort_values("pathname")
+    place = folder / _cache_key(images, image_size, fit, storage)
+    files = PixelFiles(place, (len(images), image_size, image_size, 3), storage)
+    todo = files.unsound_rows(progress)
+    _tell_spoilt(place, len(todo))
+    source = _Source(archive, images, image_size, fit, workers)
+    attempts = 0
+    while len(todo):
+        if attempts == _ATTEMPTS:
             raise CacheError(
-                f"An image must be what it was in the audit. Received: {names[row]!r}, {changed}."
-                " Audit the archive again: photoclf audit."
+                f"The disk must keep what is written. Received: {len(todo)} of {len(images)}"
+                f" images that were read back otherwise in {place}. Check the disk, or use another"
+                " workspace."
             )
-        # After its pixels: what a kill leaves unflagged is decoded again.
-        flags[row] = 1
-
-    todo = np.flatnonzero(flags == 0).tolist()
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        done = pool.map(decode_row, todo)
-        for _ in tqdm(done, total=len(todo), desc="decode", unit="image", disable=not progress):
-            pass
-    whole.flush()
-    write_json(place / "done.json", {"crc32": _checksum(pixels), "images": len(names)})
+        attempts += 1
+        _check_space(place, files, source, todo)
+        with _full_disk_told(place):
+            _fill(files, source, todo, progress)
+        todo = files.unsound_rows()
+    if not (place / "done.json").is_file():
+        write_json(place / "done.json", {"images": len(images), "storage": storage})
+    return PixelCache(files.pixels(), tuple(images.pathname), image_size, fit, storage)
 
 
-def _map_file(path: Path, size: int) -> np.memmap:
-    with open(path, "ab") as file:  # makes the file, and shortens none that is there
-        if file.tell() < size:
-            file.truncate(size)
-    return np.memmap(path, np.uint8, "r+", shape=(size,))
+def _cache_key(images: pd.DataFrame, image_size: int, fit: str, storage: str) -> str:
+    content = hashlib.sha256()  # bit by bit: a million names at once would fill the memory
+    for sha256, name in zip(images.sha256, images.pathname, strict=True):
+        content.update(f"{sha256};{name}\n".encode("utf-8", "surrogatepass"))
+    kind = f"_jpeg{JPEG_QUALITY}" if storage == "compact" else ""
+    return f"{image_size}_{fit}_v{DECODER_VERSION}_{content.hexdigest()[:12]}{kind}"
 
 
-def _is_sound(place: Path, shape: tuple[int, ...]) -> bool:
-    try:
-        # The map is let go on return: Windows removes no file that is mapped.
-        pixels = np.memmap(place / "pixels.bin", np.uint8, "r", shape=shape)
-        return _checksum(pixels) == read_json(place / "done.json")["crc32"]
-    except (OSError, ValueError, LookupError, TypeError):  # gone, shortened, or no such JSON
-        return False
+@dataclass(frozen=True)
+class _Source:
+    """Where the pixels come from, and how they are to be."""
 
+    archive: Path
+    images: pd.DataFrame
+    image_size: int
+    fit: str
+    workers: int | None
 
-def _check_space(place: Path, shape: tuple[int, ...]) -> None:
-    needed, free = math.prod(shape), shutil.disk_usage(place).free
-    if needed > free and not (place / "pixels.bin").is_file():
-        raise CacheError(
-            f"The disk must have {needed / 2**20:.0f} MiB free for {shape[0]} images of"
-            f" {shape[1]} px. Received: {free / 2**20:.0f} MiB in {place}. Free some space, or"
-            " use a smaller --image-size."
+    def packed(self, rows: np.ndarray, storage: str) -> Generator[bytes, None, None]:
+        """Decode rows in worker processes, which may be lost; in the order of the rows."""
+        names, hashes = self.images.pathname, self.images.sha256
+        results = isolated_map(
+            functools.partial(
+                decode_packed, image_size=self.image_size, fit=self.fit, storage=storage
+            ),
+            ((self.archive / names.iloc[row], hashes.iloc[row]) for row in rows),
+            workers=self.workers,
+            seconds=MAX_SECONDS,
+            memory=MAX_MEMORY,
         )
+        with closing(results):
+            for row, result in zip(rows, results, strict=True):
+                if isinstance(result, bytes):
+                    yield result
+                    continue
+                what = result.reason if isinstance(result, Lost) else result
+                raise CacheError(
+                    f"An image must be what it was in the audit. Received: {names.iloc[row]!r},"
+                    f" {what}. Audit the archive again: photoclf audit."
+                )
 
 
-def _checksum(pixels: np.ndarray) -> int:
-    crc = 0
-    for start in range(0, len(pixels), 256):
-        crc = zlib.crc32(np.ascontiguousarray(pixels[start : start + 256]).data, crc)
-    return crc
+def decode_packed(item: tuple[Path, str], image_size: int, fit: str, storage: str) -> bytes | str:
+    """Decode an image into the bytes that a cache keeps: what worker processes do.
+
+    Args:
+        item: The file, and the SHA-256 that its bytes must have.
+        image_size: Side in px.
+        fit: See `decode.decode_image`.
+        storage: See `build_cache`.
+
+    Returns:
+        The bytes, or why there are none, as a text.
+    """
+    path, sha256 = item
+    try:
+        data = read_bytes(path)
+        if sha256_bytes(data) != sha256:
+            return "other bytes"
+        return pack(decode_image(data, image_size, fit), storage)
+    except DecodeError as error:
+        return error.reason
+
+
+def _fill(files: PixelFiles, source: _Source, todo: np.ndarray, progress: bool) -> None:
+    # Decoded by the workers, written by this process alone.
+    packed = source.packed(todo, files.storage)
+    with closing(packed), files.writing() as write:
+        bar = tqdm(packed, "decode", len(todo), unit="image", disable=not progress)
+        for row, data in zip(todo, bar, strict=True):
+            write(int(row), data)
+
+
+def _tell_spoilt(place: Path, rows: int) -> None:
+    if rows and (place / "done.json").is_file():
+        warnings.warn(
+            f"{rows} images of the pixel cache {place} aren't what was written; they are decoded"
+            " again. If this comes back, check the disk.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        # Until they are mended the cache isn't done.
+        (place / "done.json").unlink(missing_ok=True)
+
+
+def _check_space(place: Path, files: PixelFiles, source: _Source, todo: np.ndarray) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    exact, free = len(todo) * files.row_bytes, shutil.disk_usage(place).free
+    if exact <= free:
+        return
+    some = todo[np.linspace(0, len(todo) - 1, min(_GUESSED_FROM, len(todo))).astype(int)]
+    sizes = [len(packed) for packed in source.packed(some, "compact")]
+    compact = int(_MARGIN * len(todo) * np.mean(sizes))
+    if files.storage == "compact" and compact <= free:
+        return
+    advice = "Free some space, or use a smaller --image-size"
+    if files.storage == "exact" and compact <= free:
+        advice += ", or --storage compact, whose pixels differ a little"
+    raise CacheError(
+        f"The disk must have {_mib(exact)} free for {len(todo)} images, or about {_mib(compact)}"
+        f" with --storage compact. Received: {_mib(free)} in {place}. {advice}.{_others(place)}"
+    )
+
+
+@contextmanager
+def _full_disk_told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_IS_FULL:
+            raise
+        raise CacheError(
+            f"The disk must take all pixels. Received: {error.strerror} in {place}. What was"
+            f" written is kept; free some space and run the same command again.{_others(place)}"
+        ) from error
+
+
+def _others(place: Path) -> str:
+    sizes = {
+        other.name: sum(file.stat().st_size for file in other.iterdir())
+        for other in sorted(place.parent.iterdir())
+        if other.is_dir() and other != place
+    }
+    if not sizes:
+        return ""
+    listed = ", ".join(f"{name} ({_mib(size)})" for name, size in sizes.items())
+    return f" Other caches in {place.parent} may be removed and are built again: {listed}."
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from photoclf import options
-from photoclf.config import FITS, RunConfig
+from photoclf.config import FITS, STORAGES, RunConfig
 from photoclf.paths import Workspace
 
 # Each command imports what it needs when it runs: `photoclf --help` must answer at once.
@@ -69,10 +69,35 @@ def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) ->
     """Examine every file of the archive: data/audit.csv and the ledger."""
     from photoclf import steps
     from photoclf.audit import ledger
+    from photoclf.conflicts import label_conflicts
 
     table = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
     click.echo(ledger(table).to_string(index=False))
+    conflicts = label_conflicts(table)
+    if len(conflicts):
+        click.echo(conflicts.to_string(index=False, max_rows=20))
+        click.echo(f"{len(conflicts)} label conflicts: correct the labels in {workspace.manifest}")
     click.echo(f"{len(table)} files: {workspace.audit}")
+
+
+@main.command()
+@options.workspace
+@click.option("--run", "run_id", default="", show_default="none", help="Take its scores of labels.")
+@click.option("--seed", default=42, show_default=True, help="Seed of the checks, 0 or more.")
+def check(workspace: Workspace, run_id: str, seed: int) -> None:
+    """Check what gives classes away without the picture, and which labels are suspect."""
+    from photoclf import steps
+    from photoclf.results import shortcut_summary, shortcut_tables
+
+    run = steps.find_run_named(workspace, run_id) if run_id else None
+    shortcuts = steps.check_shortcuts(workspace, seed=seed)
+    for table in shortcut_tables(shortcuts):
+        click.echo(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
+    click.echo(shortcut_summary(shortcuts))
+    suspects = steps.check_labels(workspace, run, seed=seed, progress=True)
+    shown = suspects[["pathname", "label", "score", "label_quality"]].head(20)
+    click.echo(shown.to_string(index=False, float_format="{:.3f}".format))
+    click.echo(f"{len(suspects)} suspected labels, none changed: {workspace.data / 'suspects.csv'}")
 
 
 @main.command()
@@ -81,17 +106,29 @@ def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) ->
 @options.test_fraction
 @options.hold_out
 @options.split_seed
+@options.plan
+@options.families
 def split(
     workspace: Workspace,
     val_fraction: float,
     test_fraction: float,
     hold_out: tuple,
     split_seed: int,
+    plan: bool,
+    families: Path | None,
 ) -> None:
     """Split the used images into train, val and test: data/split.csv."""
     from photoclf import steps
     from photoclf.split import split_hash
 
+    if plan:
+        planned = steps.plan_splits(
+            workspace, families=families, val_fraction=val_fraction, seed=split_seed
+        )
+        for name, table in planned.items():
+            click.echo(f"{_sides(table)}; split {split_hash(table)[:8]}: {name}")
+        click.echo(f"{len(planned)} splits in {workspace.splits}")
+        return
     table = steps.split(
         workspace,
         val_fraction=val_fraction,
@@ -99,20 +136,24 @@ def split(
         hold_out=hold_out,
         seed=split_seed,
     )
-    counts = table.split.value_counts()
-    sides = ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test"))
-    click.echo(f"{sides}; split {split_hash(table)[:8]}: {workspace.split}")
+    click.echo(f"{_sides(table)}; split {split_hash(table)[:8]}: {workspace.split}")
+
+
+def _sides(split: Any) -> str:
+    counts = split.split.value_counts()
+    return ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test"))
 
 
 @main.command()
 @options.workspace
 @click.option("--image-size", type=int, default=None, show_default="compact_cnn's", help="In px.")
 @click.option("--fit", type=click.Choice(FITS), default="squash", show_default=True)
-def cache(workspace: Workspace, image_size: int | None, fit: str) -> None:
+@click.option("--storage", type=click.Choice(STORAGES), default="exact", show_default=True)
+def cache(workspace: Workspace, image_size: int | None, fit: str, storage: str) -> None:
     """Decode the split's images once, for every run at that size."""
     from photoclf import steps
 
-    pixels = steps.cache(workspace, image_size=image_size, fit=fit, progress=True)
+    pixels = steps.cache(workspace, image_size=image_size, fit=fit, storage=storage, progress=True)
     click.echo(f"{len(pixels.pathnames)} images of {pixels.image_size} px in {workspace.cache}")
 
 
@@ -269,7 +310,9 @@ def demo(workspace: Workspace) -> None:
 
 
 @main.command()
-@click.option("--only", default="input,cache,train", show_default=True, help="Parts, by commas.")
+@click.option(
+    "--only", default="input,cache,scan,train", show_default=True, help="Parts, by commas."
+)
 @click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds that count.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

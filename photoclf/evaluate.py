@@ -10,13 +10,16 @@ import pandas as pd
 
 from photoclf.cache import build_cache
 from photoclf.errors import RunError, SplitError
+from photoclf.figures import measured, number
 from photoclf.files import read_json, write_json
-from photoclf.intervals import bootstrap_intervals, exact_interval
+from photoclf.intervals import exact_interval
+from photoclf.label_check import find_suspects
 from photoclf.metrics import choose_threshold, classification_metrics, confusion
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.predict import Classifier
 from photoclf.runs import Run, list_runs
-from photoclf.schema import EVALUATION, OPENINGS, check_table, read_table, write_table
+from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table, read_table, write_table
+from photoclf.shortcuts import shortcut_baseline
 from photoclf.split import read_split, split_hash
 
 THRESHOLD_RULE = "max_f1_on_val"
@@ -108,7 +111,9 @@ def evaluate(
         "seed": seed,
         "val": _figures_of_side(val, threshold, draws, seed),
         "test": _figures_of_side(test, threshold, draws, seed),
+        "suspected_labels": _suspected(predictions),
         "baseline_other": _baseline_other(test),
+        "baseline_metadata": _baseline_metadata(workspace, split, draws, seed),
         "by_class_folder": _errors_by(test, threshold, ["class_folder"]),
         "by_source": _errors_by(test, threshold, ["class_folder", "source"]),
         "test_openings": len(openings),
@@ -158,6 +163,7 @@ def _scored(
         workspace.cache,
         image_size=classifier.image_size,
         fit=classifier.fit,
+        storage=run.config.storage,
         progress=progress,
     )
     wanted = split[split.split.isin(["val", "test"])]
@@ -168,18 +174,7 @@ def _scored(
 
 
 def _figures_of_side(rows: pd.DataFrame, threshold: float, draws: int, seed: int) -> dict[str, Any]:
-    labels, scores = rows.label.to_numpy(), rows.score.to_numpy()
-    intervals = bootstrap_intervals(
-        labels, scores, threshold, rows.group.to_numpy(), draws=draws, seed=seed
-    )
-    return {
-        "images": len(rows),
-        "photos": int(labels.sum()),
-        "groups": int(rows.group.nunique()),
-        "confusion": confusion(labels, scores, threshold),
-        "metrics": _without_nan(classification_metrics(labels, scores, threshold)),
-        "intervals": {k: [_number(v) for v in pair] for k, pair in intervals.items()},
-    }
+    return measured(rows.label, rows.score, threshold, rows.group, draws=draws, seed=seed)
 
 
 def _baseline_other(test: pd.DataFrame) -> dict[str, Any]:
@@ -188,8 +183,21 @@ def _baseline_other(test: pd.DataFrame) -> dict[str, Any]:
     metrics = classification_metrics(labels, np.zeros(len(labels)), 0.5)
     return {
         "confusion": confusion(labels, np.zeros(len(labels)), 0.5),
-        "metrics": _without_nan(metrics),
+        "metrics": {name: number(value) for name, value in metrics.items()},
     }
+
+
+def _baseline_metadata(
+    workspace: Workspace, split: pd.DataFrame, draws: int, seed: int
+) -> dict[str, Any] | None:
+    """Figures of a classifier that sees no picture; `None` in a workspace without an audit."""
+    if not workspace.audit.is_file():
+        return None
+    return shortcut_baseline(read_table(workspace.audit, AUDIT), split, seed=seed, draws=draws)
+
+
+def _suspected(predictions: pd.DataFrame) -> int:
+    return len(find_suspects(predictions, predictions.score, "this run"))
 
 
 def _errors_by(test: pd.DataFrame, threshold: float, keys: list[str]) -> list[dict[str, Any]]:
@@ -225,10 +233,3 @@ def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:
             others.append(other.run_id)
     return others
 
-
-def _without_nan(metrics: dict[str, float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in metrics.items()}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -45,7 +45,7 @@ def list_files(archive: Path) -> pd.DataFrame:
             if entry.is_dir(follow_symlinks=False):
                 folders.append((f"{prefix}{entry.name}/", entry.path))
             else:
-                rows.append((prefix + entry.name, *_facts(entry)))
+                rows.append(_row(prefix + entry.name, entry))
     rows.sort()
     return pd.DataFrame(rows, columns=["pathname", "bytes", "mtime_ns", "problem"])
 
@@ -181,15 +181,16 @@ def check_files_exist(
         )
 
 
-def _facts(entry: os.DirEntry) -> tuple[int, int, str]:
+def _row(pathname: str, entry: os.DirEntry) -> tuple[str, int, int, str]:
     try:
         facts = entry.stat()
     except OSError:  # a broken link, or a file that went while we looked
-        return 0, 0, "vanished"
+        return pathname, 0, 0, "vanished"
+    if stat.S_ISREG(facts.st_mode):
+        return pathname, facts.st_size, facts.st_mtime_ns, ""
     if stat.S_ISDIR(facts.st_mode):
-        return 0, 0, "link_to_folder"
-    problem = "" if stat.S_ISREG(facts.st_mode) else "special_file"
-    return facts.st_size, facts.st_mtime_ns, problem
+        return pathname, 0, 0, "link_to_folder"
+    return pathname, facts.st_size, facts.st_mtime_ns, "special_file"
 
 
 def _check_classes(

@@ -138,3 +138,14 @@ hold_out = click.option(
 split_seed = click.option(
     "--split-seed", default=42, show_default=True, help="Seed of the split, 0 or more."
 )
+plan = click.option(
+    "--plan",
+    is_flag=True,
+    help="Instead, plan several splits that each leave sources out: data/splits/.",
+)
+families = click.option(
+    "--families",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="each source on its own",
+    help="With --plan: a YAML or JSON file, name: [folders that go together].",
+)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from photoclf.decode import decode_image
-from photoclf.quality import QUALITY
+from photoclf.duplicates import near_links
+from photoclf.quality import quality_flags
 from photoclf.schema import STATUSES
 
 
@@ -34,17 +34,6 @@ def class_table(audit: pd.DataFrame) -> pd.DataFrame:
     )
     table.insert(2, "share", table.images / max(len(used), 1))
     return table.astype({"median_side_px": "float64"}).reset_index()
-
-
-def format_table(audit: pd.DataFrame) -> pd.DataFrame:
-    """Count the used images by class folder and by the format that their bytes have.
-
-    Returns:
-        One row a class folder, one column a format and mode such as `JPEG RGB`.
-    """
-    used = _used(audit)
-    counts = pd.crosstab(used.class_folder, used.format + " " + used["mode"])
-    return counts.rename_axis(columns=None)
 
 
 def status_table(audit: pd.DataFrame) -> pd.DataFrame:
@@ -82,27 +71,30 @@ def group_table(audit: pd.DataFrame) -> pd.DataFrame:
     return table.assign(images=table.images_in_group * table.groups)
 
 
-def largest_groups(audit: pd.DataFrame, images: int, groups: int = 2) -> list[str]:
-    """Pick images of the largest groups, to be looked at.
-
-    Args:
-        audit: A `schema.AUDIT` frame.
-        images: Images at most of each group.
-        groups: How many groups.
+def alike_pairs(audit: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Pick pairs of images that count as one, to be looked at: exact copies, then look-alikes.
 
     Returns:
-        Pathnames, the largest group first; empty when every group is a single image.
+        `pathname_a`, `pathname_b` and `kind` (`same_bytes` or `look_alike`), `most` rows of each
+        kind at most.
     """
+    copies = audit[(audit.status == "duplicate") & (audit.duplicate_of != "")].head(most)
     used = _used(audit)
-    sizes = used.groupby("group").size()
-    largest = sizes[sizes > 1].sort_values(ascending=False, kind="stable").index[:groups]
-    picked = [used.pathname[used.group == group].head(images) for group in largest]
-    return [name for names in picked for name in names]
+    names, links = used.pathname.to_numpy(), near_links(list(used.phash), list(used.detail_hash))
+    near = np.array(links, np.int64).reshape(-1, 2)[:most]
+    return pd.DataFrame(
+        {
+            "pathname_a": [*copies.duplicate_of, *names[near[:, 0]]],
+            "pathname_b": [*copies.pathname, *names[near[:, 1]]],
+            "kind": ["same_bytes"] * len(copies) + ["look_alike"] * len(near),
+        }
+    )
 
 
-def quality_table(audit: pd.DataFrame) -> pd.DataFrame:
-    """Give the median of each quality measure by class folder."""
-    return _used(audit).groupby("class_folder")[list(QUALITY)].median()
+def issue_table(audit: pd.DataFrame) -> pd.DataFrame:
+    """Count the used images by class folder and quality issue, see `quality.quality_flags`."""
+    used = _used(audit)
+    return quality_flags(used).groupby(used.class_folder).sum()
 
 
 def extreme_images(audit: pd.DataFrame, measure: str, count: int) -> list[str]:
@@ -113,34 +105,6 @@ def extreme_images(audit: pd.DataFrame, measure: str, count: int) -> list[str]:
     """
     ordered = _used(audit).sort_values([measure, "pathname"]).pathname
     return [*ordered.head(count), *ordered.tail(count)]
-
-
-def separation_table(audit: pd.DataFrame) -> pd.DataFrame:
-    """Measure how well single numbers that see no content tell photographs from the rest.
-
-    Args:
-        audit: A `schema.AUDIT` frame.
-
-    Returns:
-        `measure`, `auc` and `photos_are` (`higher` or `lower`), the most telling first. `auc` is
-        the chance that the number alone ranks a photograph and another image rightly: 0.5 is a
-        coin, 1 is a file property that gives the class away.
-    """
-    used = _used(audit)
-    measures = used[list(QUALITY)].assign(
-        bytes=used.bytes,
-        pixels=used.width * used.height,
-        bytes_per_pixel=used.bytes / (used.width * used.height),
-        elongation=used[["width", "height"]].max(axis=1) / used[["width", "height"]].min(axis=1),
-        is_jpeg=used.format == "JPEG",
-    )
-    rows = []
-    for name, values in measures.items():
-        auc = float(roc_auc_score(used.label.astype(int), values.astype(float)))
-        side = "higher" if auc >= 0.5 else "lower"
-        rows.append({"measure": name, "auc": max(auc, 1 - auc), "photos_are": side})
-    table = pd.DataFrame(rows).sort_values("auc", ascending=False, kind="stable")
-    return table.reset_index(drop=True)
 
 
 def sample_images(audit: pd.DataFrame, per_class: int, seed: int) -> pd.DataFrame:
@@ -160,9 +124,11 @@ def sample_images(audit: pd.DataFrame, per_class: int, seed: int) -> pd.DataFram
 
 
 def pick_photo(audit: pd.DataFrame) -> str:
-    """Pick the used photograph that is richest in both contrast and colour, as an example."""
+    """Pick the used photograph that is sharpest and richest at once, in colour, as an example."""
     photos = audit[(audit.status == "used") & (audit.label == 1)]
-    richness = photos[["contrast", "colourfulness"]].rank().min(axis=1)
+    in_colour = photos[photos.grayscale == 1]
+    photos = photos if in_colour.empty else in_colour
+    richness = photos[["blurry", "low_information"]].rank().min(axis=1)
     return str(photos.pathname.iloc[int(np.argmax(richness))])
 
 

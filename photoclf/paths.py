@@ -50,6 +50,16 @@ class Workspace:
         return self.data / "audit.csv"
 
     @property
+    def ledger(self) -> Path:
+        """How many files have which status and reason."""
+        return self.data / "ledger.csv"
+
+    @property
+    def splits(self) -> Path:
+        """Splits that each leave sources out."""
+        return self.data / "splits"
+
+    @property
     def split(self) -> Path:
         """The frozen split."""
         return self.data / "split.csv"

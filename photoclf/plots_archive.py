@@ -10,9 +10,13 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from photoclf.look import (
+    ALERT,
     ENGLISH,
+    INK,
     MAIN,
     MARKERS,
+    MUTED,
+    OTHER,
     PALE,
     SERIES,
     draw_bars,
@@ -46,6 +50,70 @@ def draw_class_counts(
     total = max(counts.sum(), 1)
     labels = [f"{words.number(n)}  ({words.percent(n / total, 0)})" for n in counts]
     return draw_bars(ax, [str(n) for n in counts.index], counts.to_numpy(), colours, labels, words)
+
+
+def draw_statuses(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLISH) -> Axes:
+    """Draw what became of each folder's files: one bar a folder, one part a status.
+
+    Args:
+        ax: Where to draw.
+        table: As `overview.status_table` gives it.
+        words: The language's texts and number signs.
+    """
+    folders = table.drop(index="total", columns="total").iloc[::-1]
+    if folders.empty:
+        return draw_nothing(ax, words)
+    shades = dict(zip(map(str, folders.columns), (MAIN, ALERT, OTHER, INK, PALE), strict=True))
+    start = np.zeros(len(folders))
+    for status, files in folders.items():
+        if files.any():
+            name = f"{words(f'status.{status}')} ({words.number(files.sum())})"
+            ax.barh(range(len(folders)), files, left=start, color=shades[str(status)], label=name)
+        start += files.to_numpy()
+    ax.set_yticks(range(len(folders)), [shorten(f) for f in folders.index], parse_math=False)
+    ax.xaxis.set_major_formatter(ticks(words, 0))
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+    return tidy(ax, grid="x")
+
+
+def draw_issues(ax: Axes, issues: pd.Series, *, words: Messages = ENGLISH) -> Axes:
+    """Draw how many images have each quality issue, the most frequent on top."""
+    issues = issues.sort_values(kind="stable")
+    names = [str(name).replace("_", " ") for name in issues.index]
+    labels = [words.number(n) for n in issues]
+    return draw_bars(ax, names, issues.to_numpy(), [MAIN] * len(issues), labels, words)
+
+
+def draw_properties(
+    ax: Axes,
+    features: pd.DataFrame,
+    together: float,
+    *,
+    warning: float | None = None,
+    words: Messages = ENGLISH,
+) -> Axes:
+    """Draw how well each kind of file property ranks photographs first, and all of them together.
+
+    Args:
+        ax: Where to draw.
+        features: With `feature` and `roc_auc`, as `results.shortcut_tables` gives them.
+        together: ROC AUC of all properties.
+        warning: The ROC AUC from which to worry, drawn as a line.
+        words: The language's texts and number signs.
+    """
+    need_columns(features, ("feature", "roc_auc"))
+    names = [*features.feature[::-1], "all together"]
+    values = np.array([*features.roc_auc[::-1], together])
+    ax.barh(range(len(names)), values, color=[PALE] * len(features) + [MAIN], height=0.7)
+    for y, value in enumerate(values):
+        ax.text(value + 0.005, y, words.number(value, 2), va="center", fontsize=9)
+    ax.axvline(0.5, color=MUTED, lw=1)
+    if warning is not None:
+        ax.axvline(warning, color=ALERT, lw=1.2, ls="--")
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlim=(min(0.45, values.min() - 0.05), 1.05), xlabel="ROC AUC")
+    ax.xaxis.set_major_formatter(ticks(words, 1))
+    return tidy(ax, grid="x")
 
 
 def draw_sizes(

@@ -1,10 +1,12 @@
 """Folder → predictions, with an exported model and without TensorFlow."""
 
 import os
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.decode import DECODER_VERSION, DecodeError, decode_image
+from photoclf.decode import (
+    DECODER_VERSION,
+    MAX_MEMORY,
+    MAX_SECONDS,
+    DecodeError,
+    decode_or_error,
+)
 from photoclf.errors import ArchiveError, RunError
 from photoclf.files import read_json, sha256_file
 from photoclf.manifest import list_files, why_ignored
 from photoclf.quiet import quiet_stderr
 from photoclf.runs import Run
 from photoclf.schema import PREDICTIONS, check_table, write_table
+from photoclf.workers import Lost, isolated_map
 
 BATCH_SIZE = 32
-
-# Batches decoded ahead of the model: enough to keep it fed, few enough to keep memory flat.
-_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def predict_folder(
         folder: A folder of images, with or without class folders. Nothing in it is changed.
         run: The run whose exported model predicts.
         out: Where to write the predictions; nowhere by default.
-        workers: Decoding threads; one a processor core by default.
+        workers: Decoding processes, see `workers.isolated_map`; one a processor core by default.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -192,35 +198,24 @@ def _status(pathname: str, problem: str) -> tuple[str, str]:
 
 def _decoded_batches(
     folder: Path, rows: list[dict[str, Any]], classifier: Classifier, workers: int | None
-) -> Iterator[tuple[list[dict[str, Any]], list[np.ndarray | DecodeError]]]:
-    def decode(row: dict[str, Any]) -> np.ndarray | DecodeError:
-        try:
-            return decode_image(folder / row["pathname"], classifier.image_size, classifier.fit)
-        except DecodeError as error:
-            return error
-
-    waiting: deque[tuple[list[dict[str, Any]], list[Future]]] = deque()
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+) -> Iterator[tuple[list[dict[str, Any]], list[np.ndarray | DecodeError | Lost]]]:
+    results = isolated_map(
+        partial(decode_or_error, image_size=classifier.image_size, fit=classifier.fit),
+        (folder / row["pathname"] for row in rows),
+        workers=workers,
+        seconds=MAX_SECONDS,
+        memory=MAX_MEMORY,
+    )
+    with closing(results):
         for start in range(0, len(rows), BATCH_SIZE):
             batch = rows[start : start + BATCH_SIZE]
-            waiting.append((batch, [pool.submit(decode, row) for row in batch]))
-            if len(waiting) > _AHEAD:
-                yield _finished(waiting.popleft())
-        while waiting:
-            yield _finished(waiting.popleft())
-
-
-def _finished(
-    item: tuple[list[dict[str, Any]], Iterable[Future]],
-) -> tuple[list[dict[str, Any]], list[np.ndarray | DecodeError]]:
-    batch, futures = item
-    return batch, [future.result() for future in futures]
+            yield batch, list(islice(results, len(batch)))
 
 
 def _score_rows(
     classifier: Classifier,
     batch: list[dict[str, Any]],
-    results: list[np.ndarray | DecodeError],
+    results: list[np.ndarray | DecodeError | Lost],
 ) -> None:
     good = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
     scores = classifier.scores(np.array([results[i] for i in good])) if good else np.empty(0)
@@ -228,6 +223,6 @@ def _score_rows(
         decision = "photo" if score >= classifier.threshold else "other"
         batch[i] |= {"score": float(score), "decision": decision}
     for row, result in zip(batch, results, strict=True):
-        if isinstance(result, DecodeError):
+        if not isinstance(result, np.ndarray):
             status = "not_an_image" if result.reason == "not_an_image" else "unreadable"
             row |= {"status": status, "reason": result.reason}

@@ -28,8 +28,9 @@ def metrics_table(figures: Mapping[str, Any]) -> pd.DataFrame:
         figures: What `evaluate` wrote to `eval/metrics.json`.
 
     Returns:
-        One row a metric, with `test`, `low` and `high` (its interval), `val`, and `baseline` (of
-        calling every image "other"); NaN where undefined.
+        One row a metric, with `test`, `low` and `high` (its interval), `val`, `baseline` (of
+        calling every image "other") and `metadata` (of a classifier that sees file properties and
+        no picture, see `shortcuts`); NaN where undefined or not measured.
     """
     test = figures["test"]
     table = pd.DataFrame(
@@ -39,9 +40,47 @@ def metrics_table(figures: Mapping[str, Any]) -> pd.DataFrame:
             "high": {name: pair[1] for name, pair in test["intervals"].items()},
             "val": figures["val"]["metrics"],
             "baseline": figures["baseline_other"]["metrics"],
+            "metadata": (figures.get("baseline_metadata") or {}).get("metrics"),
         }
     )
     return table.loc[list(test["metrics"])].astype("float64").rename_axis("metric")
+
+
+def shortcut_tables(figures: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tell which file properties and which sub-folders give the class away.
+
+    Args:
+        figures: What `shortcuts.check_shortcuts` returns, or `baseline_metadata` of an evaluation.
+
+    Returns:
+        The properties with `roc_auc` and `f1` of each kind alone and the AUC that is lost without
+        it, and the sub-folders with `recognised` (share of images decided rightly), `sure` (share
+        that their file gives away: 0.9 and more for the right kind, were both kinds equally
+        frequent), their most frequent `trait`, the share `with_trait`, and the
+        share `of_this_label` among all images with that trait. The most telling come first.
+    """
+    features, sources = pd.DataFrame(figures["features"]), pd.DataFrame(figures["sources"])
+    features["columns"] = features["columns"].map(", ".join)
+    for count in ("recognised", "sure", "with_trait"):
+        sources[count] = sources[count] / sources.images
+    return features, sources
+
+
+def shortcut_summary(figures: Mapping[str, Any]) -> str:
+    """Say in a line or two how well the archive is sorted without looking, and what to do."""
+    metrics, (low, high) = figures["metrics"], figures["intervals"]["f1"]
+    interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    line = (
+        f"Without looking: F1 {metrics['f1']:.3f}{interval}, ROC AUC {metrics['roc_auc']:.3f};"
+        f" always photo: F1 {figures['always_photo_f1']:.3f}."
+    )
+    if not figures["high"]:
+        return f"{line} File properties give little away."
+    return (
+        f"{line}\nWARNING: file properties alone sort this archive well. A model's score may owe as"
+        " much to scanner and file format as to the picture. Bring every image to one size and one"
+        " encoding, and hold whole sources out for the test: photoclf split --hold-out."
+    )
 
 
 def error_table(rows: Sequence[Mapping[str, Any]], most: int = 25) -> pd.DataFrame:

@@ -45,23 +45,43 @@ AUDIT = Table(
         "label": "Int64",
         "bytes": "int64",
         "mtime_ns": "int64",
+        "measured_by": "str",
         "sha256": "str",
         "format": "str",
         "mode": "str",
         "width": "Int64",
         "height": "Int64",
         "exif_orientation": "Int64",
+        "exif": "Int64",
         "phash": "str",
-        "brightness": "float64",
-        "contrast": "float64",
-        "sharpness": "float64",
-        "entropy": "float64",
-        "colourfulness": "float64",
+        "detail_hash": "str",
+        "dark": "float64",
+        "bright": "float64",
+        "blurry": "float64",
+        "low_information": "float64",
+        "odd_aspect_ratio": "float64",
+        "odd_size": "float64",
+        "grayscale": "float64",
         "duplicate_of": "str",
+        "named_group": "str",
         "group": "str",
         "label_conflict": "bool",
     },
-    pathnames=("pathname", "class_folder", "source", "duplicate_of", "group"),
+    pathnames=("pathname", "class_folder", "source", "duplicate_of", "named_group", "group"),
+)
+
+LEDGER = Table("ledger", {"status": "str", "reason": "str", "files": "int64"}, pathnames=())
+
+CONFLICTS = Table(
+    "label conflicts",
+    {
+        "pathname_a": "str",
+        "pathname_b": "str",
+        "label_a": "int64",
+        "label_b": "int64",
+        "kind": "str",
+    },
+    pathnames=("pathname_a", "pathname_b"),
 )
 
 SPLIT = Table(
@@ -74,6 +94,7 @@ SPLIT = Table(
         "group": "str",
         "sha256": "str",
         "phash": "str",
+        "detail_hash": "str",
         "split": "str",
     },
     pathnames=("pathname", "class_folder", "source", "group"),
@@ -121,6 +142,20 @@ EVALUATION = Table(
 
 OPENINGS = Table(
     "test openings", {"opened_at": "str", "split_hash": "str", "images": "int64"}, pathnames=()
+)
+
+SUSPECTS = Table(
+    "suspected labels",
+    {
+        "pathname": "str",
+        "label": "int64",
+        "class_folder": "str",
+        "source": "str",
+        "score": "float64",
+        "label_quality": "float64",
+        "scored_by": "str",
+    },
+    pathnames=("pathname", "class_folder", "source"),
 )
 
 EVENTS = Table(

@@ -59,6 +59,7 @@ def summary(findings: Findings, text: Messages) -> Html:
     return section(
         text("summary.title"),
         element("p", verdict, " ", text("summary.baseline")),
+        _shortcut_warning(findings, text),
         element("ul", *tiles, class_="tiles"),
         id_="summary",
     )
@@ -103,23 +104,27 @@ def found(findings: Findings, text: Messages) -> Html:
         element("p", told),
         table(text("found.caption"), header, rows, total=total, words=2),
         conflicts if findings.conflicts else None,
+        _suspects(findings, text),
         id_="found",
     )
 
 
 def worth(findings: Findings, text: Messages) -> Html:
-    """Build recall and precision with their intervals, beside always answering "other"."""
+    """Build the figures with their intervals, beside two ways to answer without looking."""
     test, baseline = findings.figures["test"], findings.figures["baseline_other"]["metrics"]
+    blind = (findings.figures.get("baseline_metadata") or {}).get("metrics", {})
     rows = [
         (
             text(f"worth.{metric}"),
             _percent(text, test["metrics"][metric]),
             _interval(findings, metric, text, "value.interval") or text("worth.no_value"),
+            _percent(text, blind.get(metric)),
             _percent(text, baseline[metric]),
         )
-        for metric in ("recall", "precision", "accuracy")
+        for metric in ("recall", "precision", "f1", "accuracy")
     ]
-    header = [text(f"worth.{column}") for column in ("measure", "model", "interval", "baseline")]
+    columns = ("measure", "model", "interval", "metadata", "baseline")
+    header = [text(f"worth.{column}") for column in columns]
     return section(
         text("worth.title"),
         element("p", text("worth.text", images=test["images"], photos=test["photos"])),
@@ -145,7 +150,7 @@ def limits(findings: Findings, text: Messages) -> Html:
 
 def glossary(text: Messages) -> Html:
     """Build what the report's words mean."""
-    words = ("photo", "recall", "precision", "score", "threshold", "interval")
+    words = ("photo", "recall", "precision", "f1", "score", "threshold", "interval")
     pairs = [
         element(
             "div",
@@ -198,6 +203,20 @@ def _origins(findings: Findings, text: Messages) -> dict[str, Any]:
         "openings": text.number(figures["test_openings"]),
         "other_runs": ", ".join(others) or text("provenance.none"),
     }
+
+
+def _shortcut_warning(findings: Findings, text: Messages) -> Html | None:
+    blind = findings.figures.get("baseline_metadata")
+    if blind is None or not blind["high"]:
+        return None
+    model = findings.figures["test"]["metrics"]["f1"] or 0.0
+    told = text("summary.shortcuts", blind=blind["metrics"]["f1"], model=model)
+    return element("p", told, class_="notice")
+
+
+def _suspects(findings: Findings, text: Messages) -> Html | None:
+    images = findings.figures.get("suspected_labels", 0)
+    return element("p", text("found.suspects", images=images)) if images else None
 
 
 def _hash(value: str | None) -> Html | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photoclf.duplicates import near_pairs
+from photoclf.duplicates import near_links
 from photoclf.errors import SplitError, did_you_mean
 from photoclf.files import sha256_text
 from photoclf.schema import SPLIT, SPLITS, check_table, read_table
@@ -43,21 +43,54 @@ def make_split(
             lacks photographs or others, or the result leaks.
     """
     _check_fractions(val_fraction, test_fraction)
-    # A label conflict means that one of the labels is wrong: such images teach and measure nothing.
-    usable = (audit.status == "used") & audit.label.notna() & ~audit.label_conflict
-    images = audit[usable].sort_values("pathname")
-    held_out = _held_out_groups(images, hold_out)
-    free = images[~images.group.isin(held_out)]
-    sides = dict.fromkeys(held_out, "test")
+    images = usable_images(audit)
+    held_out = images.group[_inside(images, hold_out)]
     shares = {"train": 1 - val_fraction - test_fraction, "val": val_fraction, "test": test_fraction}
-    if held_out:  # the test is what was held out; the rest is shared by train and val
+    if len(held_out):  # the test is what was held out; the rest is shared by train and val
         shares = {"train": 1 - val_fraction, "val": val_fraction}
-    sides |= _place_groups(free, shares, np.random.default_rng(seed))
-    split = check_table(
-        images.assign(split=images.group.map(sides)).reindex(columns=list(SPLIT.columns)), SPLIT
-    )
-    check_split(split)
-    return split
+    return _split_of(images, held_out, shares, seed)
+
+
+def usable_images(audit: pd.DataFrame) -> pd.DataFrame:
+    """Pick the audit's images that can be learned from, in the order of their pathnames.
+
+    A label conflict means that one of the labels is wrong: such images teach and measure nothing.
+    """
+    usable = (audit.status == "used") & audit.label.notna() & ~audit.label_conflict
+    return audit[usable].sort_values("pathname")
+
+
+def source_folders(images: pd.DataFrame) -> pd.Series:
+    """Name each image's source with its class folder, such as `Photo/box_12`."""
+    inside = images.class_folder + "/" + images.source
+    return inside.where(images.source != "", images.class_folder)
+
+
+def split_without(
+    audit: pd.DataFrame,
+    sources: Collection[str],
+    *,
+    val_fraction: float = VAL_FRACTION,
+    seed: int = 42,
+) -> pd.DataFrame:
+    """Split the used images with exactly these sources, and their groups, as the test.
+
+    Args:
+        audit: A `schema.AUDIT` frame.
+        sources: Folders as `source_folders` names them; what is deeper isn't meant.
+        val_fraction: Share of the other images for validation, over 0 and under 1.
+        seed: Draws the order of equal groups, 0 or more.
+
+    Returns:
+        A `schema.SPLIT` frame sorted by pathname.
+
+    Raises:
+        SplitError: If the fraction is out of range, a side lacks a class, or the result leaks.
+    """
+    _check_fractions(val_fraction, TEST_FRACTION)
+    images = usable_images(audit)
+    held_out = images.group[source_folders(images).isin(set(sources))]
+    return _split_of(images, held_out, {"train": 1 - val_fraction, "val": val_fraction}, seed)
 
 
 def check_split(split: pd.DataFrame) -> None:
@@ -116,10 +149,8 @@ def _check_fractions(val_fraction: float, test_fraction: float) -> None:
         )
 
 
-def _held_out_groups(images: pd.DataFrame, hold_out: Collection[str]) -> list[str]:
-    folders = (images.class_folder + "/" + images.source).where(
-        images.source != "", images.class_folder
-    )
+def _inside(images: pd.DataFrame, hold_out: Collection[str]) -> pd.Series:
+    folders = source_folders(images)
     held = pd.Series(False, index=images.index)
     for folder in hold_out:
         name = folder.rstrip("/")
@@ -130,7 +161,20 @@ def _held_out_groups(images: pd.DataFrame, hold_out: Collection[str]) -> list[st
                 f"{did_you_mean(name, set(folders))}"
             )
         held |= inside
-    return sorted(set(images.group[held]))
+    return held
+
+
+def _split_of(
+    images: pd.DataFrame, held_out: Collection[str], shares: dict[str, float], seed: int
+) -> pd.DataFrame:
+    free = images[~images.group.isin(set(held_out))]
+    sides = dict.fromkeys(held_out, "test")
+    sides |= _place_groups(free, shares, np.random.default_rng(seed))
+    split = check_table(
+        images.assign(split=images.group.map(sides)).reindex(columns=list(SPLIT.columns)), SPLIT
+    )
+    check_split(split)
+    return split
 
 
 def _place_groups(
@@ -169,13 +213,12 @@ def _check_on_one_side(split: pd.DataFrame, column: str) -> None:
 
 
 def _check_no_near_pair(split: pd.DataFrame) -> None:
-    hashed = split[split.phash != ""].reset_index(drop=True)
-    pairs = near_pairs([int(h, 16) for h in hashed.phash])
-    sides = hashed.split.to_numpy()
-    leaking = pairs[sides[pairs[:, 0]] != sides[pairs[:, 1]]]
+    links = near_links(list(split.phash), list(split.detail_hash))
+    sides = split.split.to_numpy()
+    leaking = links[sides[links[:, 0]] != sides[links[:, 1]]]
     if len(leaking):
         first, second = leaking[0]
-        raise _leak(hashed.iloc[first], hashed.iloc[second], "images that look alike")
+        raise _leak(split.iloc[first], split.iloc[second], "images that look alike")
 
 
 def _leak(first: pd.Series, second: pd.Series, what: str) -> SplitError:

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from photoclf.audit import audit_images
+from photoclf.audit import audit_images, ledger
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError
+from photoclf.errors import ArchiveError, RunError, TableError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
+from photoclf.label_check import CHEAP_MODEL, PICTURE_SIZE, cheap_scores, find_suspects
 from photoclf.look import style
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, resolve_archive
@@ -25,8 +27,26 @@ from photoclf.runs import (
     read_events,
     write_choice,
 )
-from photoclf.schema import AUDIT, MANIFEST, SPLIT, read_table, write_table
-from photoclf.split import TEST_FRACTION, VAL_FRACTION, make_split, read_split, split_hash
+from photoclf.schema import (
+    AUDIT,
+    EVALUATION,
+    LEDGER,
+    MANIFEST,
+    SPLIT,
+    SUSPECTS,
+    read_table,
+    write_table,
+)
+from photoclf.shortcuts import check_shortcuts as measure_shortcuts
+from photoclf.source_plan import plan_source_splits, read_families
+from photoclf.split import (
+    TEST_FRACTION,
+    VAL_FRACTION,
+    make_split,
+    read_split,
+    split_hash,
+    usable_images,
+)
 
 
 def scan(
@@ -77,27 +97,81 @@ def audit(
     """Examine every file of the archive and write the audit.
 
     Files that haven't changed since the last audit aren't read again. Without a manifest the
-    archive is scanned first; when it has no classes, its files are examined without labels.
+    archive is scanned first; when it has no classes, its files are examined without labels. The
+    counts by status and reason, for the client, are written beside it: `data/ledger.csv`.
 
     Returns:
         The audit.
     """
     place = resolve_archive(archive, workspace)
     manifest = _manifest_of(workspace, place, ignored_folders)
-    previous = read_table(workspace.audit, AUDIT) if workspace.audit.is_file() else None
     journal = workspace.data / "audit.journal"
     table = audit_images(
         place,
         manifest,
         ignored_folders=ignored_folders,
-        previous=previous,
+        previous=_previous_audit(workspace),
         journal=journal,
         progress=progress,
     )
     write_table(table, workspace.audit, AUDIT)
+    write_table(ledger(table), workspace.ledger, LEDGER)
     journal.unlink(missing_ok=True)  # only now: until here it is all that a kill would leave
     remember_archive(workspace, place)
     return table
+
+
+def check_shortcuts(workspace: Workspace, *, seed: int = 42) -> dict[str, Any]:
+    """Measure how well the archive can be sorted without looking, and write data/shortcuts.json.
+
+    Returns:
+        The figures, see `shortcuts.check_shortcuts`.
+    """
+    figures = measure_shortcuts(read_table(workspace.audit, AUDIT), seed=seed)
+    write_json(workspace.data / "shortcuts.json", figures)
+    return figures
+
+
+def check_labels(
+    workspace: Workspace,
+    run: Run | None = None,
+    *,
+    archive: str | Path | None = None,
+    seed: int = 42,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """List the images whose label out-of-sample scores contradict, and write data/suspects.csv.
+
+    Args:
+        workspace: Holds the audit.
+        run: An evaluated run, whose scores of val and test images are taken: it wasn't fitted to
+            them. Without one, every image is scored by a simple model that was fitted to others.
+        archive: The archive's folder, needed without a run; see `resolve_archive`.
+        seed: Seed of that simple model and its folds.
+        progress: Whether to show a progress bar while pictures are decoded.
+
+    Returns:
+        A `schema.SUSPECTS` frame, the most suspect first. No label is changed.
+
+    Raises:
+        RunError: If the run hasn't been evaluated.
+    """
+    if run is not None:
+        images = _scored_images(run)
+        suspects = find_suspects(images, images.score, run.run_id)
+    else:
+        images = usable_images(read_table(workspace.audit, AUDIT))
+        pixels = build_cache(
+            resolve_archive(archive, workspace),
+            images,
+            workspace.cache,
+            image_size=PICTURE_SIZE,
+            fit="squash",
+            progress=progress,
+        )
+        suspects = find_suspects(images, cheap_scores(pixels, images, seed=seed), CHEAP_MODEL)
+    write_table(suspects, workspace.data / "suspects.csv", SUSPECTS)
+    return suspects
 
 
 def split(
@@ -124,15 +198,48 @@ def split(
     return table
 
 
+def plan_splits(
+    workspace: Workspace,
+    *,
+    families: Path | None = None,
+    val_fraction: float = VAL_FRACTION,
+    seed: int = 42,
+) -> dict[str, pd.DataFrame]:
+    """Plan splits that each leave sources out, and write them to `data/splits/<name>.csv`.
+
+    Args:
+        workspace: Where the audit is.
+        families: A YAML or JSON file of sources that go together, see `read_families`.
+        val_fraction: Share of the images outside the test for validation.
+        seed: Draws the order of equal groups, 0 or more.
+
+    Returns:
+        The splits by name.
+    """
+    splits = plan_source_splits(
+        read_table(workspace.audit, AUDIT),
+        read_families(families) if families else None,
+        val_fraction=val_fraction,
+        seed=seed,
+    )
+    for name, table in splits.items():
+        write_table(table, workspace.splits / f"{name}.csv", SPLIT)
+    for old in set(workspace.splits.glob("without_*.csv")):
+        if old.stem not in splits:  # of an earlier plan with more of them
+            old.unlink()
+    return splits
+
+
 def cache(
     workspace: Workspace,
     *,
     image_size: int | None = None,
     fit: str = "squash",
+    storage: str = "exact",
     progress: bool = False,
 ) -> PixelCache:
     """Decode the split's images at one size, `compact_cnn`'s by default."""
-    config = RunConfig(image_size=image_size, fit=fit).resolved()
+    config = RunConfig(image_size=image_size, fit=fit, storage=storage).resolved()
     assert config.image_size is not None
     return build_cache(
         resolve_archive(None, workspace),
@@ -140,6 +247,7 @@ def cache(
         workspace.cache,
         image_size=config.image_size,
         fit=config.fit,
+        storage=config.storage,
         progress=progress,
     )
 
@@ -189,8 +297,25 @@ def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
     return read_choice(workspace.choice, workspace.models)
 
 
+def _scored_images(run: Run) -> pd.DataFrame:
+    path = run.eval_folder / "predictions.csv"
+    if not path.is_file():
+        raise RunError(
+            f"The run must have been evaluated. Received: {run.run_id}, which has no scores."
+            f" Evaluate it: photoclf evaluate --run {run.run_id}."
+        )
+    return read_table(path, EVALUATION)
+
+
 def _scan_note(workspace: Workspace) -> Path:
     return workspace.data / "scan.json"
+
+
+def _previous_audit(workspace: Workspace) -> pd.DataFrame | None:
+    try:
+        return read_table(workspace.audit, AUDIT)
+    except TableError:  # none, or one of another version: everything is measured anew
+        return None
 
 
 def _manifest_of(

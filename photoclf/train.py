@@ -106,6 +106,7 @@ def _open_cache(
         workspace.cache,
         image_size=config.image_size,
         fit=config.fit,
+        storage=config.storage,
         progress=progress,
     )
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from photoclf import cache as cache_module
+from photoclf import pixel_files
 from photoclf.cache import CacheError, build_cache
 from photoclf.decode import decode_image
 from photoclf.errors import PhotoclfError
@@ -20,6 +21,7 @@ from photoclf.files import sha256_file
 
 SIZE = 16
 N = 12
+RECORD_BYTES = 16  # of rows.bin
 
 
 def picture(seed: int) -> bytes:
@@ -60,7 +62,7 @@ def decoded(monkeypatch):
 
 
 def build(archive, images, tmp_path, **options):
-    options = {"image_size": SIZE, "fit": "squash"} | options
+    options = {"image_size": SIZE, "fit": "squash", "workers": 0} | options
     return build_cache(archive, images, tmp_path / "cache", **options)
 
 
@@ -136,7 +138,7 @@ def test_an_image_that_changed_since_the_audit_is_refused_by_name(archive, image
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "vanished"), (b"", "empty_file"), (b"<html>", "not_an_image")]
+    ("content", "reason"), [(None, "vanished"), (b"", "empty_file"), (b"<html>", "other bytes")]
 )
 def test_an_image_that_no_longer_decodes_is_refused_by_name(
     archive, images, tmp_path, content, reason
@@ -150,7 +152,7 @@ def test_an_image_that_no_longer_decodes_is_refused_by_name(
 def test_after_the_image_is_put_back_only_the_rest_is_decoded(archive, images, tmp_path, decoded):
     (archive / "Photo/11.png").write_bytes(picture(77))
     with pytest.raises(CacheError):
-        build(archive, images, tmp_path, workers=1)
+        build(archive, images, tmp_path)
     before = decoded["images"]
     (archive / "Photo/11.png").write_bytes(picture(11))
     cache = build(archive, images, tmp_path)
@@ -173,7 +175,7 @@ def decode(*args):
     return real(*args)
 cache.decode_image = decode
 images = pd.read_pickle(table)
-options = {"image_size": 16, "fit": "squash", "workers": 1}
+options = {"image_size": 16, "fit": "squash", "workers": 0}
 built = cache.build_cache(Path(archive), images, Path(folder), **options)
 print(built.pixels.sum(dtype="int64"))
 """
@@ -191,12 +193,12 @@ def start_build(archive, images, tmp_path, slow):
 def test_a_killed_build_goes_on_where_it_was(archive, images, tmp_path, decoded):
     process = start_build(archive, images, tmp_path, slow=0.1)
     deadline = time.monotonic() + 30
-    flags = np.zeros(N, np.uint8)
-    while flags.sum() < 3:
+    written = 0
+    while written < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-        for path in (tmp_path / "cache").glob("*/pixels.bin"):
-            flags = np.frombuffer(path.read_bytes()[N * SIZE * SIZE * 3 :], np.uint8)
+        for path in (tmp_path / "cache").glob("*/rows.bin"):
+            written = len(path.read_bytes()) // RECORD_BYTES
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert not (place_of(tmp_path) / "done.json").exists()
@@ -225,65 +227,180 @@ def test_a_build_that_starts_while_another_runs_takes_nothing_from_it(
     def decode(data, *args):
         if not inner:
             inner.append(None)
-            inner[0] = build(archive, images, tmp_path, workers=1)
+            inner[0] = build(archive, images, tmp_path)
         return real(data, *args)
 
     monkeypatch.setattr(cache_module, "decode_image", decode)
-    outer = build(archive, images, tmp_path, workers=1)
+    outer = build(archive, images, tmp_path)
     expected = build(archive, images, tmp_path / "fresh").pixels
     assert (outer.pixels == expected).all()
     assert (inner[0].pixels == expected).all()
 
 
-def flip_a_byte(place):
-    with open(place / "pixels.bin", "r+b") as file:
-        file.seek(100)
+def flip_a_byte(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
         byte = file.read(1)[0]
-        file.seek(100)
+        file.seek(at)
         file.write(bytes([byte ^ 1]))
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        flip_a_byte,
-        lambda place: os.truncate(place / "pixels.bin", 1000),
-        lambda place: os.truncate(place / "pixels.bin", 0),
-        lambda place: (place / "pixels.bin").unlink(),
-        lambda place: (place / "done.json").write_text(""),
-        lambda place: (place / "done.json").write_text("{}"),
-        lambda place: (place / "done.json").write_text("[]"),
-        lambda place: (place / "done.json").write_text('{"crc32": null}'),
-    ],
-)
-def test_a_spoilt_cache_is_refused_removed_and_built_anew(
-    archive, images, tmp_path, spoil, decoded
+SPOILT = [  # how, and the rows that are lost
+    (lambda place: flip_a_byte(place / "pixels.bin", 100), 1),
+    (lambda place: flip_a_byte(place / "rows.bin", 0), 1),  # the offset
+    (lambda place: flip_a_byte(place / "rows.bin", RECORD_BYTES + 7), 1),
+    (lambda place: flip_a_byte(place / "rows.bin", RECORD_BYTES + 11), 1),  # the length
+    (lambda place: flip_a_byte(place / "rows.bin", RECORD_BYTES + 15), 1),  # the checksum
+    (lambda place: os.truncate(place / "rows.bin", RECORD_BYTES * 7 + 3), N - 7),
+    (lambda place: os.truncate(place / "pixels.bin", 0), N),
+    (lambda place: (place / "pixels.bin").unlink(), N),
+    (lambda place: (place / "rows.bin").unlink(), N),
+]
+
+
+@pytest.mark.parametrize("storage", ["exact", "compact"])
+@pytest.mark.parametrize(("spoil", "lost"), SPOILT)
+def test_spoilt_rows_are_told_and_decoded_again_and_no_others(
+    archive, images, tmp_path, spoil, lost, storage, decoded
 ):
-    expected = np.array(build(archive, images, tmp_path).pixels)
+    expected = build(archive, images, tmp_path, storage=storage).pixels[:]
     spoil(place_of(tmp_path))
-    with pytest.raises(CacheError, match="has been removed"):
-        build(archive, images, tmp_path)
-    assert list((tmp_path / "cache").iterdir()) == []
     decoded.clear()
-    assert (build(archive, images, tmp_path).pixels == expected).all()
-    assert decoded["images"] == N
+    with pytest.warns(RuntimeWarning, match=rf"^{lost} images of the pixel cache"):
+        cache = build(archive, images, tmp_path, storage=storage)
+    assert (cache.pixels[:] == expected).all()
+    assert decoded["images"] == lost
+    assert (build(archive, images, tmp_path, storage=storage).pixels[:] == expected).all()
+    assert decoded["images"] == lost, "mended for good"
 
 
-def test_a_shortened_unfinished_file_is_decoded_where_it_lost_rows(archive, images, tmp_path):
+def test_a_row_recorded_before_its_pixels_reached_the_disk_is_decoded_again(
+    archive, images, tmp_path, decoded
+):
+    # What a lost power supply may leave: the record was flushed, the pixels are a hole.
     expected = np.array(build(archive, images, tmp_path).pixels)
     (place_of(tmp_path) / "done.json").unlink()
-    os.truncate(place_of(tmp_path) / "pixels.bin", 1000)
+    with open(place_of(tmp_path) / "pixels.bin", "r+b") as file:
+        file.write(bytes(2 * SIZE * SIZE * 3))
+    decoded.clear()
+    assert (build(archive, images, tmp_path).pixels == expected).all()
+    assert decoded["images"] == 2
+
+
+def test_a_disk_that_does_not_keep_what_is_written_is_told(archive, images, tmp_path, monkeypatch):
+    real = pixel_files._write_all
+
+    def forgetful(file, data):
+        real(file, bytes(len(data)) if "pixels.bin" in str(file.name) else data)
+
+    monkeypatch.setattr(pixel_files, "_write_all", forgetful)
+    with pytest.raises(CacheError, match="12 of 12 images that were read back otherwise"):
+        build(archive, images, tmp_path)
+
+
+def test_a_disk_that_forgets_twice_and_then_keeps_is_good_enough(
+    archive, images, tmp_path, monkeypatch
+):
+    real, left = pixel_files._write_all, [4 * N]  # the pixels and records of two fillings
+
+    def forgetful(file, data):
+        left[0] -= 1
+        forgets = left[0] >= 0 and "pixels.bin" in str(file.name)
+        real(file, bytes(len(data)) if forgets else data)
+
+    expected = build(archive, images, tmp_path / "fresh").pixels
+    monkeypatch.setattr(pixel_files, "_write_all", forgetful)
     assert (build(archive, images, tmp_path).pixels == expected).all()
 
 
-def test_a_disk_too_small_is_told_before_work_begins(
-    archive, images, tmp_path, monkeypatch, decoded
-):
-    usage = cache_module.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(CacheError, match="MiB free for 12 images of 16 px"):
+# Compact
+
+
+def test_compact_pixels_are_close_the_same_every_time_and_read_like_an_array(tmp_path):
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
+    for i, colours in enumerate(coarse):
+        smooth = Image.fromarray(colours).resize((64, 64), Image.Resampling.BICUBIC)
+        smooth.save(tmp_path / f"{i}.png")
+    names = [f"{i}.png" for i in range(5)]
+    images = pd.DataFrame(
+        {"pathname": names, "sha256": [sha256_file(tmp_path / name) for name in names]}
+    )
+    exact = build(tmp_path, images, tmp_path / "a", image_size=64).pixels
+    cache = build(tmp_path, images, tmp_path / "a", image_size=64, storage="compact")
+    again = build(tmp_path, images, tmp_path / "b", image_size=64, storage="compact")
+    assert cache.storage == "compact"
+    assert cache.pixels.shape == exact.shape
+    assert len(cache.pixels) == 5
+    assert cache.pixels.dtype == np.uint8
+    difference = np.abs(cache.pixels[:].astype(int) - exact)
+    assert 0 < difference.mean() < 2
+    np.testing.assert_array_equal(cache.pixels[:], again.pixels[:])
+    np.testing.assert_array_equal(cache.pixels[np.array([3, 0])], cache.pixels[:][[3, 0]])
+    np.testing.assert_array_equal(cache.pixels[2], cache.pixels[:][2])
+    assert cache.pixels[np.array([], int)].shape == (0, 64, 64, 3)
+    sizes = sorted(path.stat().st_size for path in (tmp_path / "a").rglob("pixels.bin"))
+    assert sizes[0] < sizes[1] / 4
+
+
+def test_an_unknown_storage_is_told(archive, images, tmp_path):
+    with pytest.raises(CacheError, match="Did you mean 'compact'"):
+        build(archive, images, tmp_path, storage="compakt")
+
+
+# A disk that is tight
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Say how many bytes the disk has."""
+    usage = cache_module.shutil.disk_usage(".")
+
+    def say(bytes_free):
+        monkeypatch.setattr(
+            cache_module.shutil, "disk_usage", lambda _: usage._replace(free=bytes_free)
+        )
+
+    return say
+
+
+def test_a_disk_too_small_for_both_kinds_is_told_with_both_sizes(archive, images, tmp_path, free):
+    free(1000)
+    for storage in ("exact", "compact"):
+        with pytest.raises(CacheError, match=r"0 MiB free for 12 images, or about 0 MiB with") as e:
+            build(archive, images, tmp_path, storage=storage)
+        assert "differ" not in str(e.value)
+    assert not list((tmp_path / "cache").glob("*/pixels.bin"))
+
+
+def test_the_compact_kind_is_offered_where_it_fits_and_never_taken_unasked(tmp_path, free):
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "grey.png")
+    images = pd.DataFrame(
+        {"pathname": ["grey.png"], "sha256": [sha256_file(tmp_path / "grey.png")]}
+    )
+    free(64 * 64)
+    with pytest.raises(CacheError, match="--storage compact, whose pixels differ a little"):
+        build(tmp_path, images, tmp_path, image_size=64)
+    assert len(build(tmp_path, images, tmp_path, image_size=64, storage="compact").pixels) == 1
+
+
+def test_what_may_be_removed_is_told_and_left_alone(archive, images, tmp_path, free):
+    build(archive, images, tmp_path, image_size=8)
+    other = place_of(tmp_path).name
+    free(1000)
+    with pytest.raises(CacheError, match=rf"may be removed.*{other} \(0 MiB\)"):
         build(archive, images, tmp_path)
-    assert not decoded
+    assert (tmp_path / "cache" / other / "pixels.bin").is_file()
+
+
+def test_the_space_that_a_resumed_build_needs_is_that_of_what_is_left(
+    archive, images, tmp_path, free
+):
+    build(archive, images, tmp_path)
+    (place_of(tmp_path) / "done.json").unlink()
+    os.truncate(place_of(tmp_path) / "rows.bin", RECORD_BYTES * (N - 1))
+    free(SIZE * SIZE * 3)
+    assert len(build(archive, images, tmp_path).pixels) == N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any byte in a name")

@@ -128,6 +128,12 @@ def test_the_verbs_of_a_trained_workspace_work_one_after_the_other(call, own_cop
     result = call("evaluate", *words)
     assert result.exit_code == 0, result.output
     assert "recall" in result.output
+    result = call("check", *words)
+    assert result.exit_code == 0, result.output
+    assert "Without looking: F1" in result.output
+    assert "none changed" in result.output
+    assert (own_copy.data / "shortcuts.json").is_file()
+    assert (own_copy.data / "suspects.csv").is_file()
     folder = own_copy.root / "new"
     write_image(folder / "x.png", seed=3)
     (folder / "y.jpg").write_bytes(b"\xff\xd8\xff")
@@ -137,3 +143,25 @@ def test_the_verbs_of_a_trained_workspace_work_one_after_the_other(call, own_cop
     predictions = read_table(out, PREDICTIONS).set_index("pathname")
     assert predictions.status.to_dict() == {"x.png": "used", "y.jpg": "unreadable"}
     assert predictions.decision["x.png"] in ("photo", "other")
+
+
+def test_a_label_conflict_is_told_by_auditing_and_a_plan_by_splitting(call, tmp_path):
+    for box in ("a", "b"):
+        make_archive(tmp_path / "archive", f"Photo/{box}", f"Text/{box}", images=8)
+    for box in ("a", "b"):  # the boxes must differ, or they are copies
+        for name in ("Photo", "Text"):
+            for i in range(8):
+                seed = 1000 * ord(box) + 100 * len(name) + i
+                write_image(tmp_path / "archive" / name / box / f"{i}.png", seed=seed)
+    planted = (tmp_path / "archive/Photo/a/3.png").read_bytes()
+    (tmp_path / "archive/Text/a/planted.png").write_bytes(planted)
+    where = ("--workspace", tmp_path / "workspace")
+    told = call("audit", *where, "--archive", tmp_path / "archive")
+    assert told.exit_code == 0
+    assert "Text/a/planted.png" in told.output
+    assert "1 label conflict" in told.output
+    told = call("split", "--plan", *where)
+    assert told.exit_code == 0
+    assert "2 splits" in told.output
+    assert (tmp_path / "workspace/data/splits/without_2.csv").is_file()
+    assert not (tmp_path / "workspace/data/split.csv").exists()

@@ -1,5 +1,6 @@
 import io
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image, ImageCms, ImageFilter
 from PIL.Image import Transpose
 
+from photoclf import decode, jpeg
 from photoclf.decode import (
     FITS,
     REASONS,
@@ -459,3 +461,167 @@ def test_the_file_is_left_as_it_was(tmp_path):
     before = (path.read_bytes(), path.stat().st_mtime_ns)
     decode_image(path, 32)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+# Colour
+
+
+def profile(kind: str) -> bytes:
+    """An ICC profile: sRGB as the library makes it, or one whose red and blue are exchanged."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    if kind == "sRGB":
+        return srgb
+    tags = {}
+    for i in range(int.from_bytes(srgb[128:132], "big")):
+        entry = 132 + 12 * i
+        tags[srgb[entry : entry + 4]] = entry
+    swapped = bytearray(srgb)
+    red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
+    swapped[red + 4 : red + 12] = srgb[blue + 4 : blue + 12]
+    swapped[blue + 4 : blue + 12] = srgb[red + 4 : red + 12]
+    return bytes(swapped)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("size", [None, 16])
+def test_an_embedded_profile_is_turned_into_srgb(kind, size):
+    red = Image.new("RGB", (32, 32), (250, 10, 10))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    pixel = decode_image(encode(red, kind, icc_profile=profile("swapped"), **options), size)[8, 8]
+    assert np.abs(pixel.astype(int) - (10, 10, 250)).max() < 8
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("content", ["sRGB", b"no profile", b"\xff" * 400, "cut", "of inks"])
+def test_a_profile_that_is_srgb_broken_or_of_another_space_changes_nothing(kind, content):
+    if content == "cut":
+        content = profile("swapped")[:200]
+    elif content == "of inks":
+        content = profile("swapped").replace(b"RGB XYZ ", b"CMYKXYZ ")
+    elif content == "sRGB":
+        content = profile("sRGB")
+    image = scene(40, 30)
+    expected = decode_image(encode(image, kind))
+    assert (decode_image(encode(image, kind, icc_profile=content)) == expected).all()
+
+
+def test_letterbox_borders_stay_white_under_a_profile():
+    data = encode(Image.new("RGB", (40, 20), (250, 10, 10)), icc_profile=profile("swapped"))
+    pixels = decode_image(data, 16, "letterbox")
+    assert (pixels[0] == 255).all()
+    assert np.abs(pixels[8, 8].astype(int) - (10, 10, 250)).max() < 8
+
+
+# Depth
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_few_bits_stored_in_sixteen_do_not_come_out_black(bits):
+    ramp = np.linspace(0, 2**bits - 1, 256).round().astype(np.uint16).reshape(16, 16)
+    grey = decode_image(encode(Image.fromarray(ramp), "TIFF"))[..., 0].ravel().astype(int)
+    assert np.abs(grey - np.arange(256)).max() <= 1
+
+
+def test_a_tiff_that_names_its_largest_value_keeps_its_darkness():
+    ramp = np.array([[0, 1000, 4000]], np.uint16)
+    data = encode(Image.fromarray(ramp), "TIFF", tiffinfo={281: 65535})
+    assert decode_image(data)[0, :, 0].tolist() == [0, 4, 16]
+
+
+def test_a_dark_sixteen_bit_png_stays_dark():
+    assert decode_image(encode(Image.fromarray(np.full((2, 2), 2570, np.uint16)))).max() == 10
+
+
+def test_sixteen_bits_with_a_transparent_value_are_laid_over_white():
+    values = np.array([[0, 30000, 65535]], np.uint16)
+    data = encode(Image.fromarray(values), transparency=30000)
+    assert decode_image(data)[0, :, 0].tolist() == [0, 255, 255]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_png_of_few_bits(bits):
+    steps = np.arange(2**bits, dtype=np.uint8)
+    image = Image.fromarray(steps[None], "P")
+    image.putpalette([v * 255 // (2**bits - 1) for v in range(2**bits) for _ in range(3)])
+    data = encode(image, bits=bits)
+    expected = steps.astype(int) * 255 // (2**bits - 1)
+    assert decode_image(data)[0, :, 0].tolist() == expected.tolist()
+
+
+# JPEGs of every kind
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "options", [{"progressive": True}, {"subsampling": 0}, {"subsampling": 2}, {"optimize": True}]
+)
+def test_the_fast_way_gives_pillows_pixels(mode, options):
+    data = encode(scene(90, 70).convert(mode), "JPEG", quality=90, **options)
+    assert jpeg.read_header(data) is not None
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    assert np.abs(decode_image(data).astype(int) - expected).max() <= 1
+
+
+def test_a_jpeg_with_tables_of_sixteen_bits_decodes():
+    flat = Image.new("RGB", (40, 40), (90, 120, 150))
+    data = encode(flat, "JPEG", qtables=[[1] + [300] * 63] * 2)
+    assert data[data.index(b"\xff\xdb") + 4] >> 4 == 1  # the table's precision: 16 bits
+    assert psnr(decode_image(data), np.asarray(flat)) > 40
+
+
+def test_inks_with_adobes_marker_are_not_inverted():
+    data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
+    assert b"Adobe" in data
+    assert jpeg.read_header(data) is None
+    red, green, blue = decode_image(data)[8, 8].astype(int)
+    assert red > 240
+    assert max(green, blue) < 15
+
+
+def test_rgb_stored_as_it_is_keeps_its_colours():
+    data = encode(Image.new("RGB", (16, 16), (200, 100, 50)), "JPEG", quality=95, keep_rgb=True)
+    assert np.abs(decode_image(data)[8, 8].astype(int) - (200, 100, 50)).max() <= 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.binary(max_size=60))
+def test_any_header_is_read_or_left_to_pillow(tail):
+    jpeg.read_header(b"\xff\xd8" + tail)
+
+
+# Other formats
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("AVIF", {"quality": 95}),
+        ("JPEG2000", {"quality_mode": "dB", "quality_layers": [60]}),
+        ("PPM", {}),
+        ("TGA", {}),
+        ("PCX", {}),
+        ("BMP", {}),
+        ("ICO", {"sizes": [(60, 40)]}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {"compression": "jpeg"}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ],
+)
+def test_every_format_shows_the_picture(kind, options):
+    assert psnr(decode_image(encode(quadrants(), kind, **options)), np.asarray(quadrants())) > 25
+
+
+def test_heif_is_read_with_its_extra_and_named_without(monkeypatch):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(quadrants()).save(file, quality=95)
+    data = file.getvalue()
+    assert psnr(decode_image(data), np.asarray(quadrants())) > 25
+    decode._learn_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert reason(data) == "needs_heif"
+
+
+def test_an_error_crosses_processes_whole():
+    error = pickle.loads(pickle.dumps(DecodeError("corrupt", "why")))
+    assert (error.reason, str(error)) == ("corrupt", str(DecodeError("corrupt", "why")))

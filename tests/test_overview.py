@@ -47,10 +47,6 @@ def test_status_table_adds_up_to_every_file(audit):
     assert (table.drop(columns="total").sum(axis=1) == table.total).all()
 
 
-def test_format_table_counts_what_the_bytes_are(audit):
-    assert overview.format_table(audit).loc["Photo"].to_dict() == {"JPEG RGB": 4, "PNG RGB": 0}
-
-
 def test_lost_files_come_with_a_reason(audit):
     lost = overview.lost_files(audit)
     assert lost.pathname.tolist() == ["Text/empty.png"]
@@ -61,11 +57,6 @@ def test_group_table_counts_alike_images_once(audit):
     table = overview.group_table(audit)
     assert table.set_index("images_in_group").groups.to_dict() == {1: 9, 2: 1}
     assert table.images.sum() == 11
-    assert set(overview.largest_groups(audit, 5)) == {"Text/box/0.png", "Text/box/twin.png"}
-
-
-def test_an_archive_without_alike_images_has_no_largest_group(audit):
-    assert overview.largest_groups(audit[audit.pathname != "Text/box/twin.png"], 5) == []
 
 
 def test_extreme_images_are_the_lowest_then_the_highest(audit):
@@ -73,12 +64,20 @@ def test_extreme_images_are_the_lowest_then_the_highest(audit):
     assert names == ["Photo/box/0.jpg", "Text/box/twin.png"]
 
 
-def test_separation_finds_the_file_property_that_gives_the_class_away(audit):
-    table = overview.separation_table(audit)
-    format_row = table[table.measure == "is_jpeg"].iloc[0]
-    assert format_row.auc == 1
-    assert format_row.photos_are == "higher"
-    assert table.auc.between(0.5, 1).all()
+def test_pairs_of_copies_and_look_alikes_stand_side_by_side(audit):
+    copied = audit.copy()
+    row = copied.pathname == "Photo/box/1.jpg"
+    copied.loc[row, ["status", "duplicate_of"]] = ["duplicate", "Photo/box/0.jpg"]
+    pairs = overview.alike_pairs(copied, 3)
+    assert pairs.kind.tolist() == ["same_bytes", "look_alike"]
+    assert pairs.pathname_a.tolist() == ["Photo/box/0.jpg", "Text/box/0.png"]
+    assert pairs.pathname_b.tolist() == ["Photo/box/1.jpg", "Text/box/twin.png"]
+    assert len(overview.alike_pairs(copied, 0)) == 0
+
+
+def test_issues_are_counted_by_class(audit):
+    dark = audit.assign(dark=np.where(audit.class_folder == "Photo", 0.0, 1.0))
+    assert overview.issue_table(dark).dark.to_dict() == {"Photo": 4, "Text": 0}
 
 
 def test_samples_depend_on_the_seed_alone(audit):

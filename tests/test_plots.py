@@ -295,3 +295,27 @@ def test_long_names_keep_both_ends():
     assert shorten("short") == "short"
     assert all(len(shorten(name, 20)) <= 20 for name in HOSTILE)
     assert "\n" not in shorten("a\nb")
+
+
+def test_statuses_that_no_file_has_are_not_in_the_legend():
+    table = pd.DataFrame(
+        {"used": [5, 5], "unreadable": [1, 1], "duplicate": 0, "not_an_image": 0, "ignored": 0},
+        index=["Photo", "total"],
+    ).assign(total=6)
+    ax = plots_archive.draw_statuses(Figure().add_subplot(), table)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["Used (5)", "Unreadable (1)"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["Photo"]
+
+
+def test_issues_are_drawn_the_most_frequent_on_top():
+    ax = plots_archive.draw_issues(Figure().add_subplot(), pd.Series({"odd_size": 3, "dark": 0}))
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["dark", "odd size"]
+
+
+def test_all_properties_together_stand_above_each_alone():
+    features = pd.DataFrame({"feature": ["weight", "encoding"], "roc_auc": [0.9, 0.3]})
+    ax = plots_archive.draw_properties(Figure().add_subplot(), features, 0.95, warning=0.8)
+    names = [t.get_text() for t in ax.get_yticklabels()]
+    assert names == ["encoding", "weight", "all together"]
+    assert [bar.get_width() for bar in ax.patches] == [0.3, 0.9, 0.95]
+    assert ax.get_xlim()[0] < 0.3

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import error_sections, sections
+from photoclf import error_sections, sections, shortcut_sections
 from photoclf import evaluate as evaluation
 from photoclf.audit import audit_images
 from photoclf.config import RunConfig
@@ -318,6 +318,74 @@ def test_measures_without_a_value_are_said_to_have_none(findings, monkeypatch):
     monkeypatch.setitem(test["intervals"], "precision", [None, None])
     assert "not applicable" in Page(sections.summary(findings, Messages("en"))).text
     assert "not applicable" in Page(sections.worth(findings, Messages("en"))).text
+
+
+BLIND = {
+    "images": 60,
+    "high": True,
+    "always_photo_f1": 0.46,
+    "metrics": {"f1": 0.83, "roc_auc": 0.96, "recall": 0.9, "precision": 0.7, "accuracy": 0.8},
+    "features": [{"feature": "encoding", "roc_auc": 0.79, "auc_lost_without": 0.33}],
+    "sources": [
+        {"class_folder": "Photo", "source": "<b>", "images": 20, "sure": 19,
+         "trait": "JPEG RGB 128 × 128", "of_this_label": 1.0}
+    ],
+}  # fmt: skip
+
+
+def test_a_sorting_that_sees_no_picture_stands_beside_the_model(findings):
+    blind = findings.figures["baseline_metadata"]
+    assert blind["images"] == findings.figures["test"]["images"]
+    text = Messages("en")
+    page = Page(sections.worth(findings, text))
+    assert text("worth.metadata") in page.text
+    assert page.text.count(text.percent(blind["metrics"]["accuracy"])) >= 1
+
+
+def test_file_properties_that_give_the_class_away_are_warned_of(findings, monkeypatch):
+    monkeypatch.setitem(findings.figures, "baseline_metadata", BLIND)
+    text = Messages("fr")
+    raw = shortcut_sections.shortcuts(findings, text)
+    page = Page(raw)
+    assert " ".join(text("shortcuts.warning").split()) in page.text
+    assert "un F1 de 0,83" in page.text
+    assert "JPEG RGB 128 × 128" in page.text
+    assert "Photo/&lt;b&gt;" in raw
+    assert "un F1 de 0,83" in Page(sections.summary(findings, text)).text
+
+
+def test_file_properties_that_say_little_reassure(findings, monkeypatch):
+    monkeypatch.setitem(findings.figures, "baseline_metadata", BLIND | {"high": False})
+    text = Messages("en")
+    page = Page(shortcut_sections.shortcuts(findings, text))
+    assert text("shortcuts.low") in page.text
+    assert text("shortcuts.warning") not in page.text
+    assert "F1 of 0.83" not in Page(sections.summary(findings, text)).text
+
+
+@pytest.mark.parametrize(("low", "key"), [(0.84, "does clearly"), (0.82, "does not do clearly")])
+def test_a_model_is_ahead_when_its_interval_clears_the_blind_sorting(
+    findings, monkeypatch, low, key
+):
+    monkeypatch.setitem(findings.figures, "baseline_metadata", BLIND)
+    monkeypatch.setitem(findings.figures["test"]["intervals"], "f1", [low, 0.99])
+    page = Page(shortcut_sections.shortcuts(findings, Messages("en")))
+    assert key in page.text
+
+
+def test_an_evaluation_from_before_the_check_says_that_it_was_not_made(findings, monkeypatch):
+    monkeypatch.delitem(findings.figures, "baseline_metadata")
+    text = Messages("en")
+    assert text("shortcuts.unknown") in Page(shortcut_sections.shortcuts(findings, text)).text
+    assert "not applicable" in Page(sections.worth(findings, text)).text
+    sections.summary(findings, text)
+
+
+def test_images_that_seem_misfiled_are_told(findings, monkeypatch):
+    monkeypatch.setitem(findings.figures, "suspected_labels", 3)
+    assert "For 3 measured images" in Page(sections.found(findings, Messages("en"))).text
+    monkeypatch.setitem(findings.figures, "suspected_labels", 0)
+    assert "measured images" not in Page(sections.found(findings, Messages("en"))).text
 
 
 def test_a_report_needs_an_evaluated_run(made, tmp_path):

@@ -30,8 +30,10 @@ def test_metrics_table_keeps_each_metric_with_its_interval_and_baseline():
             },
             "val": {"metrics": {"precision": 0.92, "roc_auc": 0.96}},
             "baseline_other": {"metrics": {"precision": None, "roc_auc": 0.5}},
+            "baseline_metadata": {"metrics": {"precision": 0.7, "roc_auc": 0.96}},
         }
     )
+    assert table.metadata.tolist() == [0.7, 0.96]
     assert table.loc["precision", ["test", "low", "high"]].tolist() == [0.9, 0.8, 0.97]
     assert np.isnan(table.loc["precision", "baseline"])
     assert table.index.tolist() == ["precision", "roc_auc"]

@@ -116,8 +116,8 @@ def test_floats_come_back_to_the_last_bit(tmp_path_factory, values):
 
 def test_every_dtype_comes_back_with_its_missing_values(tmp_path):
     rows = [
-        empty_row(pathname="a", width=3, label=None, bytes=2**62, mtime_ns=0, brightness=0.1),
-        empty_row(pathname="b", width="", label=1, bytes=0, mtime_ns=-1, brightness=np.nan),
+        empty_row(pathname="a", width=3, label=None, bytes=2**62, mtime_ns=0, dark=0.1),
+        empty_row(pathname="b", width="", label=1, bytes=0, mtime_ns=-1, dark=np.nan),
         empty_row(pathname="c", width=pd.NA, label=0, bytes=1, mtime_ns=1, label_conflict=True),
     ]
     written = check_table(pd.DataFrame(rows), AUDIT)

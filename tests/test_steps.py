@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from PIL import Image
 
 from photoclf import steps
-from photoclf.errors import TableError
+from photoclf.errors import SplitError, TableError
 from photoclf.paths import Workspace, remembered_archive
-from photoclf.schema import AUDIT, read_table
+from photoclf.schema import AUDIT, LEDGER, SPLIT, read_table, write_table
+from photoclf.split import read_split
 from tests.images import write_image
 
 
@@ -84,3 +87,59 @@ def test_the_journal_outlives_a_table_that_could_not_be_written(archive, workspa
     steps.audit(workspace)
     assert not journal.exists()
     assert len(read_table(workspace.audit, AUDIT)) == 24
+
+
+def test_auditing_writes_a_ledger_that_adds_up_to_the_files(archive, workspace):
+    (archive / "Text" / "empty.png").write_bytes(b"")
+    audit = steps.audit(workspace, archive)
+    written = read_table(workspace.ledger, LEDGER)
+    assert written.files.sum() == len(audit) == 25
+    assert written.to_numpy().tolist() == [["used", "", 24], ["unreadable", "empty_file", 1]]
+    (archive / "Text" / "empty.png").unlink()
+    steps.scan(workspace)
+    steps.audit(workspace)
+    assert read_table(workspace.ledger, LEDGER).files.sum() == 24
+
+
+def test_an_audit_of_another_version_is_made_anew(archive, workspace):
+    expected = steps.audit(workspace, archive)
+    lines = workspace.audit.read_text(encoding="utf-8").splitlines()
+    workspace.audit.write_text("\n".join(line.rpartition(";")[0] for line in lines) + "\n")
+    pd.testing.assert_frame_equal(steps.audit(workspace), expected)
+    read_table(workspace.audit, AUDIT)
+
+
+def test_a_plan_of_splits_is_written_and_an_older_longer_one_leaves_nothing(archive, workspace):
+    for i in range(12):
+        for folder in ("Photo", "Text"):
+            source = archive / folder / f"{i}.png"
+            (archive / folder / f"box_{i % 3}").mkdir(exist_ok=True)
+            source.rename(archive / folder / f"box_{i % 3}" / source.name)
+    steps.audit(workspace, archive)
+    assert list(steps.plan_splits(workspace)) == ["without_1", "without_2", "without_3"]
+    families = workspace.data / "families.yaml"
+    families.write_text("scanner: [Photo/box_1, Photo/box_2, Text/box_1, Text/box_2]\n")
+    plan = steps.plan_splits(workspace, families=families)
+    assert sorted(p.name for p in workspace.splits.iterdir()) == ["without_1.csv", "without_2.csv"]
+    for name, split in plan.items():
+        pd.testing.assert_frame_equal(read_split(workspace.splits / f"{name}.csv"), split)
+
+
+def test_a_near_duplicate_moved_across_the_split_is_refused_by_name(archive, workspace):
+    write_image(archive / "Photo" / "3.png", seed=3, size=(96, 72))
+    with Image.open(archive / "Photo" / "3.png") as image:
+        image.resize((image.width * 9 // 10, image.height * 9 // 10)).save(
+            archive / "Photo" / "rescan.jpg", quality=90
+        )
+    steps.audit(workspace, archive)
+    split = steps.split(workspace).set_index("pathname", drop=False)
+    here = split.split["Photo/rescan.jpg"]
+    assert split.split["Photo/3.png"] == here
+    other = "train" if here != "train" else "test"
+    split.loc["Photo/rescan.jpg", "split"] = other
+    split["group"] = split.pathname  # as if nobody had told that they belong together
+    write_table(split, workspace.split, SPLIT)
+    with pytest.raises(SplitError, match=r"look alike.*Photo/(3.png|rescan.jpg)") as caught:
+        read_split(workspace.split)
+    assert "'Photo/3.png'" in str(caught.value)
+    assert "'Photo/rescan.jpg'" in str(caught.value)

@@ -48,7 +48,7 @@ def make_workspace(root, sides=SIDES):
         draw(root / "archive" / name, label, i)
         folder = name.split("/")[0]
         sha256 = sha256_file(root / "archive" / name)
-        rows.append((name, label, folder, "", f"g{i:02}", sha256, "", side))
+        rows.append((name, label, folder, "", f"g{i:02}", sha256, "", "", side))
     workspace = Workspace(root / "workspace")
     write_table(pd.DataFrame(rows, columns=list(SPLIT.columns)), workspace.split, SPLIT)
     workspace.archive_note.write_text(str(root / "archive"))

@@ -1,0 +1,108 @@
+"""What the bench decodes, and how: the reference's way, ours, and the least that must be done."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from photoclf.decode import decode_image
+
+SCANS = 8
+SCAN_SIZE = (2121, 2828)  # px; an A5 page at 360 dpi, 6 megapixels
+LIMIT = "limit: grey at an eighth"
+
+_PAPER, _INK = (244, 240, 231), (38, 33, 30)
+_WORDS = ("archive", "holds", "letters", "drawings", "and", "photographs", "of", "the", "coast")
+
+
+def decode_as_reference(path: Path, image_size: int) -> np.ndarray:
+    """Read, decode and resize one image, as the reference study does."""
+    from photoclf.backend import tf
+
+    data = tf.io.read_file(str(path))
+    if path.suffix == ".jpg":
+        pixels = tf.io.decode_jpeg(data, channels=3)
+    else:
+        pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
+    return tf.image.resize(pixels, (image_size, image_size)).numpy()
+
+
+def input_contenders(paths: Sequence[Path], image_size: int) -> list[tuple[str, Callable[[], int]]]:
+    """List ways to get pixels from files, the reference's first.
+
+    Args:
+        paths: JPEG files; others count as well, but have no limit to compare with.
+        image_size: Side to which images are decoded, in px.
+
+    Returns:
+        Names, and functions that decode all files and return how many they were. Ours is there
+        twice: in one thread, for processor time, and in one a core, for wall time.
+    """
+    decode = partial(decode_image, image_size=image_size)
+
+    def decode_in_threads() -> int:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return _count(pool.map(decode, paths))
+
+    return [
+        (
+            "reference: one image at a time",
+            lambda: _count(decode_as_reference(path, image_size) for path in paths),
+        ),
+        ("decode_image", lambda: _count(map(decode, paths))),
+        ("decode_image, a thread a core", decode_in_threads),
+        (LIMIT, lambda: _count(map(_decode_grey, paths))),
+    ]
+
+
+def draw_scans(folder: Path) -> list[Path]:
+    """Draw `SCANS` scans of 6 megapixels as JPEG of quality 90: photographs and typed pages."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{i}.jpg" for i in range(SCANS)]
+    for i, path in enumerate(paths):
+        rng = np.random.default_rng(i)
+        image = _photograph(rng) if i % 2 else _page(rng)
+        grain = rng.normal(0, 1.5, (image.height, image.width, 1))
+        pixels = np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(path, quality=90)
+    return paths
+
+
+def _photograph(rng: np.random.Generator) -> Image.Image:
+    """Light and shade at every scale, the finer the fainter, as in nature."""
+    light = np.zeros((SCAN_SIZE[1], SCAN_SIZE[0], 3), np.float32)
+    for cells in (3, 6, 12, 24, 48, 96, 192, 384):
+        # What is fine differs in light alone, what is coarse in colour too.
+        for channels in [[0, 1, 2]] if cells > 12 else [[0], [1], [2]]:
+            values = rng.normal(0, 40 / cells**0.5, (cells * 4 // 3, cells)).astype(np.float32)
+            layer = Image.fromarray(values).resize(SCAN_SIZE, Image.Resampling.BICUBIC)
+            light[..., channels] += np.asarray(layer)[..., None]
+    return Image.fromarray(np.clip(128 + light, 0, 255).astype(np.uint8))
+
+
+def _page(rng: np.random.Generator) -> Image.Image:
+    image = Image.new("RGB", SCAN_SIZE, _PAPER)
+    draw, face = ImageDraw.Draw(image), ImageFont.load_default(38)
+    for y in range(240, SCAN_SIZE[1] - 240, 64):
+        if rng.random() < 0.85:  # the rest are the gaps between paragraphs
+            line = " ".join(rng.choice(_WORDS, 13))
+            draw.text((220, y), line, _INK, face)
+    return image
+
+
+def _decode_grey(path: Path) -> np.ndarray:
+    """Do the least that any decoder must: no colour, an eighth of the size."""
+    import simplejpeg
+
+    data = path.read_bytes()
+    if not simplejpeg.is_jpeg(data):
+        return decode_image(data, 8)
+    return simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
+
+
+def _count(images: Iterable[np.ndarray]) -> int:
+    return sum(1 for _ in images)
