@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from photoclf import steps
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
@@ -175,7 +177,8 @@ def run_demo(
             f"The demo must have a workspace of its own. Received: {workspace.root}, which belongs"
             f" to the archive {place}. Give another one: photoclf demo --workspace DIR."
         )
-    images = draw_demo_archive(archive)
+    bar = partial(tqdm, desc="draw", unit="image") if progress else None
+    images = draw_demo_archive(archive, progress=bar)
     say(f"demo archive: {images} files in {archive}")
     options = PipelineOptions(configs=DEMO_CONFIGS)
     return run_pipeline(workspace, archive, options, say=say, progress=progress)
