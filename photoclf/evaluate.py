@@ -156,7 +156,7 @@ def _scored(
     archive: str | Path | None,
     progress: bool,
 ) -> pd.DataFrame:
-    classifier = Classifier.load(run)
+    classifier = Classifier.load(run, threshold=0.5)  # chosen below, from these very scores
     cache = build_cache(
         resolve_archive(archive, workspace),
         split,
@@ -232,4 +232,3 @@ def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:
         if (read_table(path, OPENINGS).split_hash == split).any():
             others.append(other.run_id)
     return others
-

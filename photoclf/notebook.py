@@ -1,6 +1,7 @@
 """Notebooks: checked parameters and a workspace inside, strict execution from outside."""
 
 import os
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,9 @@ class NotebookError(PhotoclfError):
 
 # What IPython itself puts among a notebook's variables.
 _CHECKED = "_photoclf_checked_parameters"
-_OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+# `_`, `_3`, `_i`, `_i3`, `_ih`, `_oh`, `_dh`, `__name__` and the like, and lists and functions.
+_OF_IPYTHON = re.compile(r"_+(i{0,3}|i?\d+|[iod]h|exit_code|ipy\w*|session|pydev\w*)|__\w+__?")
+_MADE_BY_IPYTHON = {"In": list, "Out": dict, "exit": object, "quit": object, "open": object}
 
 
 def check_parameters(variables: dict[str, Any], *expected: str) -> None:
@@ -38,7 +41,9 @@ def check_parameters(variables: dict[str, Any], *expected: str) -> None:
     if _CHECKED in variables:  # the cell is run again: by now the notebook has names of its own
         return
     for name, value in variables.items():
-        hidden = name.startswith("_") or name in _OF_IPYTHON
+        made = isinstance(value, _MADE_BY_IPYTHON.get(name, types.NoneType))
+        plain = isinstance(value, str | int | float | tuple) or value is None
+        hidden = _OF_IPYTHON.fullmatch(name) or (made and not plain)
         code = isinstance(value, types.ModuleType | type) or callable(value)
         if not (hidden or code or name in expected):
             raise ConfigError(
@@ -114,6 +119,8 @@ def execute_notebook(
             cwd=str(folder),
             kernel_name="python3",
             progress_bar=False,
+            # A kernel that is told to end says so as an error, which frightens for nothing.
+            extra_arguments=["--IPKernelApp.log_level=50"],
             request_save_on_cell_execute=False,
             config=_kernel_config(),
         )

@@ -120,14 +120,12 @@ ignored_folders = click.option(
 run_id = click.option(
     "--run", "run_id", default="", show_default="the chosen run", help="Name of a run in models/."
 )
+_share = click.FloatRange(0, 1, min_open=True, max_open=True)
 val_fraction = click.option(
-    "--val-fraction",
-    default=0.15,
-    show_default=True,
-    help="Share of images for validation, 0 to 1.",
+    "--val-fraction", type=_share, default=0.15, show_default=True, help="Share for validation."
 )
 test_fraction = click.option(
-    "--test-fraction", default=0.3, show_default=True, help="Share for the test, 0 to 1."
+    "--test-fraction", type=_share, default=0.3, show_default=True, help="Share for the test."
 )
 hold_out = click.option(
     "--hold-out",
@@ -136,7 +134,11 @@ hold_out = click.option(
     help="Folder such as Photo/box_12 that goes to the test whole; may be given several times.",
 )
 split_seed = click.option(
-    "--split-seed", default=42, show_default=True, help="Seed of the split, 0 or more."
+    "--split-seed",
+    type=click.IntRange(0),
+    default=42,
+    show_default=True,
+    help="Seed of the split.",
 )
 plan = click.option(
     "--plan",

@@ -113,6 +113,11 @@ def resolve_archive(
             f" {workspace.archive_note}."
         )
     folder = Path(os.path.abspath(os.path.expanduser(place)))
+    if workspace.root.is_relative_to(folder.resolve()):
+        raise ArchiveError(
+            "The workspace must lie outside the archive, where nothing is written. Received: the"
+            f" workspace {workspace.root} in the archive {folder}. Give another --workspace DIR."
+        )
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing there"
         raise ArchiveError(

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from photoclf import steps
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
@@ -18,9 +20,15 @@ from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
 from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
 from photoclf.report import FILE_NAMES, render_report
-from photoclf.run import Run
+from photoclf.run import Run, verify_run
 from photoclf.runs import find_run
-from photoclf.split import TEST_FRACTION, VAL_FRACTION, read_split, split_hash
+from photoclf.split import (
+    TEST_FRACTION,
+    VAL_FRACTION,
+    check_fractions,
+    read_split,
+    split_hash,
+)
 
 # Small enough for a newcomer's five minutes; its figures are those of drawings, never the
 # project's quality.
@@ -52,6 +60,10 @@ class PipelineOptions:
     hold_out: Collection[str] = ()
     seed: int = 42
 
+    def __post_init__(self) -> None:
+        # Here, since the split comes after an audit that may take hours.
+        check_fractions(self.val_fraction, self.test_fraction)
+
 
 def run_pipeline(
     workspace: Workspace,
@@ -78,6 +90,7 @@ def run_pipeline(
     """
     options = options or PipelineOptions()
     place = resolve_archive(archive, workspace)
+    say(f"archive: {place}")
     journal = _Journal(workspace, say)
     listing = _listing_hash(place)
     labelling = [options.positive_folder, sorted(options.ignored_folders)]
@@ -114,6 +127,7 @@ def run_pipeline(
             hold_out=options.hold_out,
             seed=options.seed,
         ),
+        keep_others=True,
     )
     wanted = split_hash(read_split(workspace.split))
     for config in options.configs:
@@ -175,7 +189,8 @@ def run_demo(
             f"The demo must have a workspace of its own. Received: {workspace.root}, which belongs"
             f" to the archive {place}. Give another one: photoclf demo --workspace DIR."
         )
-    images = draw_demo_archive(archive)
+    bar = partial(tqdm, desc="draw", unit="image") if progress else None
+    images = draw_demo_archive(archive, progress=bar)
     say(f"demo archive: {images} files in {archive}")
     options = PipelineOptions(configs=DEMO_CONFIGS)
     return run_pipeline(workspace, archive, options, say=say, progress=progress)
@@ -187,7 +202,7 @@ class _Journal:
     def __init__(self, workspace: Workspace, say: Callable[[str], None]) -> None:
         self._path = workspace.data / "pipeline.json"
         self._root = workspace.root
-        self._steps: dict[str, Any] = read_json(self._path) if self._path.is_file() else {}
+        self._steps = _read_journal(self._path)
         self._say = say
 
     def step(
@@ -196,6 +211,8 @@ class _Journal:
         inputs: Sequence[Any],
         outputs: Sequence[Path],
         work: Callable[[], Any],
+        *,
+        keep_others: bool = False,
     ) -> None:
         known = self._steps.get(name, {})
         fingerprint = sha256_text(json.dumps(inputs, default=str))
@@ -203,6 +220,10 @@ class _Journal:
         intact = [self._hash(path) == written.get(self._name(path), "") for path in outputs]
         if all(intact) and known.get("inputs") == fingerprint:
             self._say(f"{name}: done before")
+            return
+        if keep_others and not any(intact) and all(path.is_file() for path in outputs):
+            names = ", ".join(self._name(path) for path in outputs)
+            self._say(f"{name}: kept {names}, made elsewhere; to make it anew, move it away")
             return
         self._say(f"{name} …")
         work()
@@ -218,6 +239,14 @@ class _Journal:
     @staticmethod
     def _hash(path: Path) -> str | None:
         return sha256_file(path) if path.is_file() else None
+
+
+def _read_journal(path: Path) -> dict[str, Any]:
+    try:
+        steps_done = read_json(path)
+    except (OSError, ValueError):  # none yet, or a broken one: then nothing was done before
+        return {}
+    return steps_done if isinstance(steps_done, dict) else {}
 
 
 def _listing_hash(archive: Path) -> str:
@@ -237,6 +266,7 @@ def _train(
 ) -> None:
     run = find_run(workspace.models, config, wanted)
     if run is not None and run.done:
+        verify_run(run)
         say(f"train {config.model}: done before")
         return
     say(f"train {config.model} …" if run is None else f"train {config.model}: going on …")

@@ -22,7 +22,7 @@ from photoclf.decode import (
     decode_or_error,
 )
 from photoclf.errors import ArchiveError, RunError
-from photoclf.files import read_json, sha256_file
+from photoclf.files import sha256_file
 from photoclf.manifest import list_files, why_ignored
 from photoclf.quiet import quiet_stderr
 from photoclf.runs import Run
@@ -54,15 +54,19 @@ class Classifier:
     interpreter: Any
 
     @classmethod
-    def load(cls, run: Run, *, threads: int | None = None) -> "Classifier":
+    def load(
+        cls, run: Run, *, threshold: float | None = None, threads: int | None = None
+    ) -> "Classifier":
         """Load a run's exported model, checked against its recorded hash.
 
         Args:
             run: A run that was exported.
+            threshold: Score from which an image is called a photograph; what evaluation chose by
+                default, else 0.5.
             threads: Processor threads for inference; all by default.
 
         Returns:
-            The classifier, with the threshold that evaluation chose, else 0.5.
+            The classifier.
 
         Raises:
             RunError: If the model is missing, isn't the one that was recorded, or was trained on
@@ -72,7 +76,8 @@ class Classifier:
         from ai_edge_litert.interpreter import Interpreter
 
         facts = _checked_facts(run)
-        metrics = run.eval_folder / "metrics.json"
+        if threshold is None:
+            threshold = _chosen_threshold(run)
         with quiet_stderr():  # it announces its delegate each time
             interpreter = Interpreter(
                 model_content=run.exported_model.read_bytes(),
@@ -82,7 +87,7 @@ class Classifier:
         return cls(
             image_size=facts["image_size"],
             fit=facts["fit"],
-            threshold=read_json(metrics)["threshold"] if metrics.is_file() else 0.5,
+            threshold=threshold,
             interpreter=interpreter,
         )
 
@@ -166,19 +171,34 @@ def summarise(predictions: pd.DataFrame) -> dict[str, int]:
     return dict(sorted(Counter(what).items()))
 
 
+def _chosen_threshold(run: Run) -> float:
+    if not (run.eval_folder / "metrics.json").is_file():
+        return 0.5
+    try:
+        return float(run.read_object("eval/metrics.json", "threshold")["threshold"])
+    except (RunError, TypeError, ValueError) as error:
+        raise RunError(
+            f"eval/metrics.json of {run.run_id} must hold the threshold. Received: another"
+            f" content. Evaluate it again: photoclf evaluate --run {run.run_id}."
+        ) from error
+
+
 def _checked_facts(run: Run) -> dict[str, Any]:
     facts_path = run.folder / "model.json"
     if not run.exported_model.is_file() or not facts_path.is_file():
         raise RunError(
             f"A run must have an exported model to predict. Received: {run.run_id} without"
-            " model.tflite and model.json. Train it to its end."
+            " model.tflite and model.json. Train it to its end, or when it has a `done`, delete the"
+            f" folder {run.folder} and train again."
         )
-    facts = run.read("model.json")
-    received = sha256_file(run.exported_model)
-    if received != facts.get("sha256"):
+    facts = run.read_object("model.json", "image_size", "fit", "decoder_version", "sha256")
+    # What a run finished with stands above a note that may have been changed with the file.
+    done = run.read_object("done", "sha256")["sha256"] if run.done else {}
+    expected, received = done.get("model.tflite", facts["sha256"]), sha256_file(run.exported_model)
+    if received != expected:
         raise RunError(
             f"The exported model of {run.run_id} must be the file that was recorded.\n"
-            f"- {facts.get('sha256')}\n+ {received}\nRestore it, or train again."
+            f"- {expected}\n+ {received}\nRestore it, or delete {run.folder} and train again."
         )
     if facts["decoder_version"] != DECODER_VERSION:
         raise RunError(

@@ -40,7 +40,7 @@ class Run:
     @property
     def provenance(self) -> dict[str, Any]:
         """What `collect_provenance` found when the run started."""
-        return self.read("provenance.json")
+        return self.read_object("provenance.json")
 
     @property
     def history(self) -> pd.DataFrame:
@@ -114,7 +114,23 @@ class Run:
         except ValueError as error:
             raise RunError(
                 f"{name} of the run {self.run_id} must be JSON. Received: {error}."
+                f" Restore the file, or delete {self.folder} and train again."
             ) from error
+
+    def read_object(self, name: str, *keys: str) -> dict[str, Any]:
+        """Read a JSON object of the folder that has some keys.
+
+        Raises:
+            RunError: If it is missing, isn't a JSON object, or lacks a key.
+        """
+        content = self.read(name)
+        if not isinstance(content, dict) or not set(keys) <= set(content):
+            raise RunError(
+                f"{name} of the run {self.run_id} must be a JSON object"
+                f" with {', '.join(keys) or 'its values'}. Received: {str(content)[:60]!r}."
+                f" Restore the file, or delete {self.folder} and train again."
+            )
+        return content
 
 
 def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> Run:
@@ -150,22 +166,25 @@ def finish_run(run: Run) -> None:
 
 
 def verify_run(run: Run) -> None:
-    """Check that a run is finished and its models are those that it finished with.
+    """Check that a run is finished, whole, and its models are those that it finished with.
 
     Raises:
-        RunError: If it isn't finished, or a model is missing or changed since.
+        RunError: If it isn't finished, a part is missing, or a model changed since.
     """
     if not run.done:
         raise RunError(
             f"The run must be finished. Received: {run.run_id}, which has no `done`."
             " Train it to its end with the same parameters, which resumes it."
         )
-    for name, expected in run.read("done")["sha256"].items():
-        received = sha256_file(run.need(name))
+    for name in PARTS:
+        run.need(name)
+    hashes = run.read_object("done", "sha256")["sha256"]
+    for name in MODELS:
+        expected, received = hashes.get(name), sha256_file(run.need(name))
         if received != expected:
             raise RunError(
                 f"{name} of the run {run.run_id} must be the file that the run finished with."
-                f"\n- {expected}\n+ {received}\nRestore it, or train again."
+                f"\n- {expected}\n+ {received}\nRestore it, or delete {run.folder} and train again."
             )
 
 

@@ -205,8 +205,8 @@ def _comparison_row(run: Run, series: pd.DataFrame, metric: str) -> dict[str, An
     if not here.any():
         raise RunError(
             f"The run {run.run_id} must have an event of `{metric}` at its best epoch, {best}."
-            f" Received: steps {series['step'].tolist()} in {run.logs}. Restore its logs, or leave"
-            " the run out."
+            f" Received: steps {series['step'].tolist()} in {run.logs}. Restore its logs, or"
+            f" delete {run.folder} and train again."
         )
     row = series[here].iloc[0]
     return {
@@ -219,11 +219,17 @@ def _comparison_row(run: Run, series: pd.DataFrame, metric: str) -> dict[str, An
     }
 
 
+def is_on_split(run: Run, split_hash: str) -> bool:
+    """Tell whether a run was trained on a split; a half-deleted one wasn't on any."""
+    try:
+        return run.provenance.get("split_hash") == split_hash
+    except RunError:
+        return False
+
+
 def _is_of(run: Run, resolved: RunConfig, split_hash: str) -> bool:
     try:
-        if run.config.resolved() != resolved:
-            return False
-        return run.provenance.get("split_hash") == split_hash
+        return run.config.resolved() == resolved and is_on_split(run, split_hash)
     except (RunError, ConfigError, ValueError):
         # A half-deleted run, or one of a version with other parameters, is not the one sought;
         # it must not stop the search either.

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.duplicates import near_links
-from photoclf.errors import SplitError, did_you_mean
+from photoclf.errors import ConfigError, SplitError, did_you_mean
 from photoclf.files import sha256_text
 from photoclf.schema import SPLIT, SPLITS, check_table, read_table
 
@@ -42,7 +42,7 @@ def make_split(
         SplitError: If a fraction is out of range, a folder to hold out has no used image, a side
             lacks photographs or others, or the result leaks.
     """
-    _check_fractions(val_fraction, test_fraction)
+    check_fractions(val_fraction, test_fraction)
     images = usable_images(audit)
     held_out = images.group[_inside(images, hold_out)]
     shares = {"train": 1 - val_fraction - test_fraction, "val": val_fraction, "test": test_fraction}
@@ -87,7 +87,7 @@ def split_without(
     Raises:
         SplitError: If the fraction is out of range, a side lacks a class, or the result leaks.
     """
-    _check_fractions(val_fraction, TEST_FRACTION)
+    check_fractions(val_fraction, TEST_FRACTION)
     images = usable_images(audit)
     held_out = images.group[source_folders(images).isin(set(sources))]
     return _split_of(images, held_out, {"train": 1 - val_fraction, "val": val_fraction}, seed)
@@ -138,12 +138,17 @@ def read_split(path: Path) -> pd.DataFrame:
     return split
 
 
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+def check_fractions(val_fraction: float, test_fraction: float) -> None:
+    """Check the shares of a split before anything long is done.
+
+    Raises:
+        ConfigError: If one isn't over 0 and under 1, or both leave nothing to train.
+    """
     for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if not 0 < value < 1:
-            raise SplitError(f"`{name}` must be over 0 and under 1. Received: {value}.")
+            raise ConfigError(f"`{name}` must be over 0 and under 1. Received: {value}.")
     if val_fraction + test_fraction >= 1:
-        raise SplitError(
+        raise ConfigError(
             "`val_fraction` + `test_fraction` must be under 1, so that images are left to train."
             f" Received: {val_fraction} + {test_fraction}."
         )

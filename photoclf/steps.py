@@ -1,6 +1,6 @@
 """Each verb on a workspace: read its tables, do one piece of work, write its tables."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,19 @@ import pandas as pd
 from photoclf.audit import audit_images, ledger
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError, RunError, TableError
+from photoclf.errors import ArchiveError, ConfigError, RunError, TableError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
 from photoclf.label_check import CHEAP_MODEL, PICTURE_SIZE, cheap_scores, find_suspects
 from photoclf.look import style
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
-from photoclf.paths import Workspace, remember_archive, resolve_archive
+from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
 from photoclf.plots_runs import draw_curves
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.runs import (
     choose_run,
     comparison_table,
+    is_on_split,
     list_runs,
     load_run,
     read_choice,
@@ -32,6 +33,7 @@ from photoclf.schema import (
     EVALUATION,
     LEDGER,
     MANIFEST,
+    PREDICTIONS,
     SPLIT,
     SUSPECTS,
     read_table,
@@ -42,6 +44,7 @@ from photoclf.source_plan import plan_source_splits, read_families
 from photoclf.split import (
     TEST_FRACTION,
     VAL_FRACTION,
+    check_fractions,
     make_split,
     read_split,
     split_hash,
@@ -69,8 +72,9 @@ def scan(
     """
     place = resolve_archive(archive, workspace)
     manifest = scan_archive(place, positive_folder=positive_folder, ignored_folders=ignored_folders)
-    if manifest_was_edited(workspace):
-        manifest = read_manifest(workspace.manifest, place)
+    kept = read_manifest(workspace.manifest, place) if manifest_was_edited(workspace) else manifest
+    if not kept.equals(manifest):
+        manifest = kept
     else:
         write_table(manifest, workspace.manifest, MANIFEST)
         write_json(_scan_note(workspace), {"manifest_sha256": sha256_file(workspace.manifest)})
@@ -83,7 +87,10 @@ def manifest_was_edited(workspace: Workspace) -> bool:
     note = _scan_note(workspace)
     if not workspace.manifest.is_file():
         return False
-    written = read_json(note)["manifest_sha256"] if note.is_file() else ""
+    try:
+        written = read_json(note)["manifest_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):  # no note, or a broken one
+        written = ""
     return sha256_file(workspace.manifest) != written
 
 
@@ -187,6 +194,7 @@ def split(
     Returns:
         The split.
     """
+    check_fractions(val_fraction, test_fraction)
     table = make_split(
         read_table(workspace.audit, AUDIT),
         val_fraction=val_fraction,
@@ -276,17 +284,18 @@ def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
 def comparable_runs(workspace: Workspace) -> list[Run]:
     """List the finished runs that were trained on the workspace's split, oldest first."""
     wanted = split_hash(read_split(workspace.split))
-    return [
-        run
-        for run in list_runs(workspace.models)
-        if run.done and run.provenance.get("split_hash") == wanted
-    ]
+    return [r for r in list_runs(workspace.models) if r.done and is_on_split(r, wanted)]
 
 
 def predict(
     workspace: Workspace, folder: Path, run: Run, *, out: Path, progress: bool = False
 ) -> pd.DataFrame:
-    """Predict every file below a folder and write the predictions."""
+    """Predict every file below a folder and write the predictions.
+
+    Raises:
+        ConfigError: If `out` lies in the folder or the archive, or is a file of another kind.
+    """
+    _check_output(out, [folder, remembered_archive(workspace)])
     return predict_folder(folder, run, out=out, progress=progress)
 
 
@@ -305,6 +314,22 @@ def _scored_images(run: Run) -> pd.DataFrame:
             f" Evaluate it: photoclf evaluate --run {run.run_id}."
         )
     return read_table(path, EVALUATION)
+
+
+def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
+    place = out.resolve()
+    for source in sources:
+        if source is not None and place.is_relative_to(source.resolve()):
+            raise ConfigError(
+                f"The predictions must go outside of what is predicted. Received: {out}, in"
+                f" {source}, where nothing is written. Give another --out FILE."
+            )
+    header = ";".join(PREDICTIONS.columns).encode()
+    if place.is_dir() or (place.exists() and place.read_bytes()[: len(header)] != header):
+        raise ConfigError(
+            f"The predictions must not overwrite anything else. Received: {out}, which is there"
+            " and isn't a predictions file. Give another --out FILE."
+        )
 
 
 def _scan_note(workspace: Workspace) -> Path:

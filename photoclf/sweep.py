@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,21 @@ def read_space(name: str | Path) -> Space:
             "`grid` must give each varied parameter a list of values, so that there are trials."
             f" Received: {grid!r} in {path}."
         )
+    base = content.get("base") or {}
+    if not isinstance(base, dict):
+        raise ConfigError(
+            f"`base` must give parameters their values. Received: {base!r} in {path}."
+        )
+    name = str(content.get("name", path.stem))
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(
+            "`name` must be letters, digits, `_`, `-` and `.`, since it names a folder."
+            f" Received: {name!r} in {path}."
+        )
     space = Space(
-        name=str(content.get("name", path.stem)),
+        name=name,
         question=str(content.get("question", "")),
-        base=content.get("base") or {},
+        base=base,
         grid=grid,
     )
     space.trials()
@@ -131,6 +143,7 @@ def run_sweep(
     Raises:
         TableError: If the workspace has no split.
     """
+    _check_max_trials(max_trials)
     folder = sweep_folder(space, workspace)
     wanted = split_hash(read_split(workspace.split))
     trials = space.trials()[:max_trials]
@@ -170,6 +183,15 @@ def read_sweep(
         rows.append(row)
     numbers = {"val_loss": "float64", "val_accuracy": "float64", "duration_s": "float64"}
     return pd.DataFrame(rows).astype({**numbers, "best_epoch": "Int64"})
+
+
+def _check_max_trials(max_trials: int | None) -> None:
+    whole = isinstance(max_trials, int) and not isinstance(max_trials, bool)
+    if max_trials is not None and (not whole or max_trials < 1):
+        raise ConfigError(
+            "`max_trials` must be a whole number from 1, or None for all trials."
+            f" Received: {max_trials!r}."
+        )
 
 
 def sweep_folder(space: Space, workspace: Workspace) -> Path:

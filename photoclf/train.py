@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.averaging import WeightAverage
-from photoclf.backend import configure, tf
+from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache, build_cache
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
 from photoclf.config import RunConfig
@@ -21,7 +21,7 @@ from photoclf.files import sha256_file, write_json
 from photoclf.models import AVERAGED, build_model, training_view
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.provenance import collect_provenance
-from photoclf.run import Run, create_run, finish_run
+from photoclf.run import Run, create_run, finish_run, verify_run
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
 
@@ -73,6 +73,7 @@ def train(
     split = read_split(workspace.split)
     run = find_run(workspace.models, config, split_hash(split)) if resume else None
     if run is not None and run.done:
+        verify_run(run)
         _say(progress, f"{run.run_id}: finished before with this config and split, returned as is")
         return run
     place = resolve_archive(archive, workspace)
@@ -84,11 +85,14 @@ def train(
     cache = _open_cache(config, split, place, workspace, progress)
     if run is not None and run.provenance.get("threads") != threads:
         _say(True, f"{run.run_id}: began with another number of threads; its last bits may differ")
+    model = build_model(config)  # before the run's folder: an impossible network leaves none
     run = run or create_run(
         workspace.models, config, _provenance(config, split, workspace, threads)
     )
     with _claimed(run):
-        stopper = _fit(run, config, split, cache, progress)
+        if run.done:  # by another process, since we looked
+            return run
+        stopper = _fit(run, model, config, split, cache, progress)
         _export(run, split, cache)
         finish_run(run)
         stopper.finish()
@@ -124,9 +128,13 @@ def _provenance(
 
 
 def _fit(
-    run: Run, config: RunConfig, split: pd.DataFrame, cache: PixelCache, progress: bool
+    run: Run,
+    model: keras.Model,
+    config: RunConfig,
+    split: pd.DataFrame,
+    cache: PixelCache,
+    progress: bool,
 ) -> StopAtMinimum:
-    model = build_model(config)
     view = training_view(model)
     average = WeightAverage() if config.model in AVERAGED else None
     stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model, average=average)

@@ -50,7 +50,10 @@ def test_help_of_train_gives_every_field_of_a_run_with_its_default(call):
         (["evaluate"], 1, "Compare the runs first"),
         (["evaluate", "--run", "20260101-000000_x_00000000"], 1, "must be one of"),
         (["predict", "nowhere"], 1, "Compare the runs first"),
-        (["split", "--val-fraction", "1.5"], 1, ""),
+        (["split", "--val-fraction", "1.5"], 2, "0<x<1"),
+        (["split", "--val-fraction", "nan"], 2, ""),
+        (["pipeline", "--val-fraction", "0.5", "--test-fraction", "0.5"], 2, "left to train"),
+        (["pipeline", "--split-seed", "-1"], 2, "x>=0"),
         (["bench", "--only", "imput"], 2, "Did you mean 'input'"),
     ],
 )
@@ -165,3 +168,80 @@ def test_a_label_conflict_is_told_by_auditing_and_a_plan_by_splitting(call, tmp_
     assert "2 splits" in told.output
     assert (tmp_path / "workspace/data/splits/without_2.csv").is_file()
     assert not (tmp_path / "workspace/data/split.csv").exists()
+
+
+def test_a_workspace_inside_the_archive_is_refused_and_nothing_is_written(call, tmp_path):
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    before = sorted(archive.rglob("*"))
+    for place in (archive, archive / "work"):
+        for verb in ("scan", "audit", "pipeline"):
+            result = call(verb, "--archive", archive, "--workspace", place)
+            assert result.exit_code == 1
+            assert "outside the archive" in result.output
+    assert sorted(archive.rglob("*")) == before
+
+
+def test_predictions_never_overwrite_anything_but_predictions(call, own_copy, tmp_path):
+    words = ["--workspace", own_copy.root]
+    call("compare", *words)
+    folder = tmp_path / "new"
+    original = write_image(folder / "x.png", seed=3)
+    data = original.read_bytes()
+    for out in (original, folder / "out.csv", own_copy.manifest, own_copy.choice, own_copy.data):
+        content = out.read_bytes() if out.is_file() else None
+        result = call("predict", folder, "--out", out, *words)
+        assert result.exit_code == 2, result.output
+        assert (out.read_bytes() if out.is_file() else None) == content
+    assert original.read_bytes() == data
+    out = tmp_path / "out.csv"
+    for _ in range(2):
+        assert call("predict", folder, "--out", out, *words).exit_code == 0
+
+
+@pytest.mark.parametrize("part", ["model.tflite", "best.keras", "history.csv", "model.json"])
+def test_a_finished_run_that_lost_a_part_is_told_with_the_way_out(call, own_copy, part):
+    (run,) = own_copy.models.glob("2*")
+    (run / part).unlink()
+    result = call(
+        "train", "--image-size", 32, "--filters", "4,8", "--epochs", 1, "--batch-size", 16,
+        "--workspace", own_copy.root,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert part in result.output
+    assert "delete" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("scan.json", "{}"), ("scan.json", ""), ("scan.json", "[1]")],
+)
+def test_a_broken_note_of_the_last_scan_costs_nothing(call, own_copy, name, content):
+    (own_copy.data / name).write_text(content)
+    result = call("scan", "--workspace", own_copy.root)
+    assert result.exit_code == 0, result.output
+    assert "Kept" not in result.output
+
+
+def test_a_run_with_a_broken_provenance_is_left_out_of_comparisons(call, own_copy):
+    (run,) = own_copy.models.glob("2*")
+    (own_copy.models / "broken").mkdir()
+    for name in ("config.json", "done"):
+        (own_copy.models / "broken" / name).write_bytes((run / name).read_bytes())
+    (own_copy.models / "broken" / "provenance.json").write_text("null")
+    result = call("compare", "--workspace", own_copy.root)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_model_and_its_note_changed_together_are_refused(call, own_copy):
+    import hashlib
+    import json
+
+    (run,) = own_copy.models.glob("2*")
+    data = (run / "model.tflite").read_bytes() + b"x"
+    (run / "model.tflite").write_bytes(data)
+    facts = json.loads((run / "model.json").read_text())
+    facts["sha256"] = hashlib.sha256(data).hexdigest()
+    (run / "model.json").write_text(json.dumps(facts))
+    result = call("evaluate", "--run", run.name, "--workspace", own_copy.root)
+    assert result.exit_code == 1
+    assert "must be the file that was recorded" in result.output

@@ -46,6 +46,14 @@ def test_an_unknown_parameter_of_any_kind_is_refused_with_the_near_one(value):
         check_parameters(variables(epochs=10, epoch=value), "epochs", "seed")
 
 
+@pytest.mark.parametrize(
+    "unknown", [{"_epochs": 3}, {"_seed": 1}, {"In": 3}, {"exit": "now"}, {"__epochs": 3}]
+)
+def test_a_name_that_looks_like_ipython_s_own_hides_no_parameter(unknown):
+    with pytest.raises(ConfigError, match="must be one of"):
+        check_parameters(variables() | unknown, "epochs", "seed")
+
+
 def test_the_error_lists_what_would_be_right():
     with pytest.raises(ConfigError, match="one of epochs, seed. Received: 'zzz'"):
         check_parameters(variables(zzz=1), "epochs", "seed")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoclf.duplicates import MAX_DISTANCE
-from photoclf.errors import SplitError, TableError
+from photoclf.errors import ConfigError, SplitError, TableError
 from photoclf.files import sha256_text
 from photoclf.schema import AUDIT, SPLIT, SPLITS, check_table, write_table
 from photoclf.split import check_split, make_split, read_split, split_hash
@@ -191,7 +191,7 @@ def test_holding_out_everything_leaves_nothing_to_learn_from(audit):
     ],
 )
 def test_fractions_out_of_range_are_refused_by_name(audit, val, test, named):
-    with pytest.raises(SplitError, match=named):
+    with pytest.raises(ConfigError, match=named):
         make_split(audit, val_fraction=val, test_fraction=test)
 
 

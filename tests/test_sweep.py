@@ -45,6 +45,8 @@ def test_trials_are_all_combinations_over_the_base(tmp_path):
         ("grid: {dropout: [0.1, 0.1]}", "must differ"),
         ("grid: [", "must be YAML"),
         ("just text", "must have the keys"),
+        ("base: [1]\ngrid: {dropout: [0.1]}", "`base` must give"),
+        ("name: ../../out\ngrid: {dropout: [0.1]}", "names a folder"),
     ],
 )
 def test_a_wrong_space_is_refused_before_anything_trains(tmp_path, text, said):
@@ -55,6 +57,14 @@ def test_a_wrong_space_is_refused_before_anything_trains(tmp_path, text, said):
 def test_an_unknown_space_is_named_with_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'depth'"):
         read_space("deph")
+
+
+@pytest.mark.parametrize("wrong", [-1, 0, 1.5, "x", True])
+def test_a_wrong_number_of_trials_trains_nothing(trained: Workspace, tmp_path, wrong):
+    space = read_space(write_space(tmp_path, BASE + "grid: {seed: [5]}\n"))
+    with pytest.raises(ConfigError, match="max_trials"):
+        run_sweep(space, trained, max_trials=wrong)
+    assert not sweep_folder(space, trained).exists()
 
 
 @pytest.mark.notebooks
