@@ -96,7 +96,8 @@ def check(workspace: Workspace, run_id: str, seed: int) -> None:
     click.echo(shortcut_summary(shortcuts))
     suspects = steps.check_labels(workspace, run, seed=seed, progress=True)
     shown = suspects[["pathname", "label", "score", "label_quality"]].head(20)
-    click.echo(shown.to_string(index=False, float_format="{:.3f}".format))
+    if len(shown):
+        click.echo(shown.to_string(index=False, float_format="{:.3f}".format))
     click.echo(f"{len(suspects)} suspected labels, none changed: {workspace.data / 'suspects.csv'}")
 
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from photoclf.cache import PixelCache
-from photoclf.crossfit import FOLDS, grouped_folds, planned_scores
+from photoclf.crossfit import FOLDS, boosted_trees, grouped_folds, planned_scores
 from photoclf.schema import SUSPECTS, check_table
 from photoclf.weighted_metrics import ScoreError, check_scores
 
@@ -104,9 +103,7 @@ def cheap_scores(
     parts = np.array_split(rows, len(rows) // _BATCH + 1)
     features = np.concatenate([picture_features(cache.pixels[part]) for part in parts])
     labels = images.label.astype("int64").to_numpy()
-    model = HistGradientBoostingClassifier(
-        max_iter=80, max_leaf_nodes=15, early_stopping=False, random_state=seed
-    )
+    model = boosted_trees(len(images), seed, max_iter=80)
     return planned_scores(model, features, labels, grouped_folds(labels, images.group, folds, seed))
 
 

@@ -14,7 +14,7 @@ from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError
-from photoclf.evaluate import evaluate
+from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.files import read_json, sha256_file, sha256_text, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
 from photoclf.messages import LANGUAGES
@@ -148,6 +148,9 @@ def run_pipeline(
         [run.eval_folder / "metrics.json", run.eval_folder / "predictions.csv"],
         lambda: evaluate(run, workspace, progress=progress),
     )
+    figures = read_evaluation(run).figures["test"]["metrics"]
+    shown = ", ".join(f"{name} {figures[name] or 0:.3f}" for name in ("recall", "precision", "f1"))
+    say(f"chosen run: {run.run_id}; on its test images: {shown}")
     metrics = sha256_file(run.eval_folder / "metrics.json")
     reports = workspace.reports / run.run_id
     for name in sorted(options.ignored_folders):

@@ -84,7 +84,9 @@ class PixelFiles:
         sound = np.zeros(self._shape[0], bool)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             found = pool.map(lambda part: self._sound_of(part, records), parts)
-            bar = tqdm(found, "check", len(parts), disable=not progress, leave=False)
+            bar = tqdm(
+                found, "verify", len(parts), disable=not progress or len(parts) < 64, leave=False
+            )
             for part, agrees in zip(parts, bar, strict=True):
                 sound[part] = agrees
         return np.flatnonzero(~sound)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from photoclf.crossfit import (
     FOLDS,
     Plan,
+    boosted_trees,
     fitted_models,
     grouped_folds,
     planned_scores,
@@ -155,7 +156,9 @@ class _Trial:
 
     @cached_property
     def models(self) -> list[tuple[Any, np.ndarray]]:
-        return fitted_models(_model(self.seed), self.features, self.labels, self.plan)
+        return fitted_models(
+            _model(len(self.labels), self.seed), self.features, self.labels, self.plan
+        )
 
     @cached_property
     def scores(self) -> np.ndarray:
@@ -165,7 +168,7 @@ class _Trial:
         return shuffled_scores(self.models, self.features, columns, self.seed)
 
     def scores_from(self, features: pd.DataFrame) -> np.ndarray:
-        return planned_scores(_model(self.seed), features, self.labels, self.plan)
+        return planned_scores(_model(len(self.labels), self.seed), features, self.labels, self.plan)
 
 
 def _figures(trial: _Trial, judged: np.ndarray, threshold: float, draws: int) -> dict[str, Any]:
@@ -268,14 +271,8 @@ def _short(labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str
     return {name: metrics[name] for name in ("roc_auc", "f1")}
 
 
-def _model(seed: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        max_iter=60,
-        max_leaf_nodes=15,
-        categorical_features="from_dtype",
-        early_stopping=False,
-        random_state=seed,
-    )
+def _model(images: int, seed: int) -> HistGradientBoostingClassifier:
+    return boosted_trees(images, seed, max_iter=60, categorical_features="from_dtype")
 
 
 def _labels(images: pd.DataFrame) -> np.ndarray:

@@ -112,7 +112,8 @@ def check_split(split: pd.DataFrame) -> None:
             missing = " and ".join({0: "other", 1: "photo"}[v] for v in sorted({0, 1} - labels))
             raise SplitError(
                 f"Each side must hold photographs and others. Received: {side} without {missing}."
-                " Use more images, smaller groups, or other fractions."
+                " Use more images or smaller groups; when folders are held out, hold out some of"
+                " the other label too, and leave some to train."
             )
     for column in ("pathname", "sha256", "group"):
         _check_on_one_side(split, column)

@@ -9,7 +9,7 @@ import pandas as pd
 from photoclf.audit import audit_images, ledger
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError, ConfigError, RunError, TableError
+from photoclf.errors import ArchiveError, ConfigError, RunError, SplitError, TableError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
 from photoclf.label_check import CHEAP_MODEL, PICTURE_SIZE, cheap_scores, find_suspects
 from photoclf.look import style
@@ -189,10 +189,13 @@ def split(
     hold_out: Collection[str] = (),
     seed: int = 42,
 ) -> pd.DataFrame:
-    """Split the audited images and write the split, which is frozen from then on.
+    """Split the audited images and write the split, which is frozen once a run was trained on it.
 
     Returns:
         The split.
+
+    Raises:
+        SplitError: If another split is there on which runs were trained, or none can be made.
     """
     check_fractions(val_fraction, test_fraction)
     table = make_split(
@@ -202,6 +205,7 @@ def split(
         hold_out=hold_out,
         seed=seed,
     )
+    _check_not_frozen(workspace, table)
     write_table(table, workspace.split, SPLIT)
     return table
 
@@ -314,6 +318,21 @@ def _scored_images(run: Run) -> pd.DataFrame:
             f" Evaluate it: photoclf evaluate --run {run.run_id}."
         )
     return read_table(path, EVALUATION)
+
+
+def _check_not_frozen(workspace: Workspace, table: pd.DataFrame) -> None:
+    try:
+        before = split_hash(read_split(workspace.split))
+    except (TableError, SplitError):  # none yet, or one that can't be used any more
+        return
+    runs = [run.run_id for run in list_runs(workspace.models) if is_on_split(run, before)]
+    if runs and before != split_hash(table):
+        raise SplitError(
+            f"A split is frozen once runs were trained on it. Received: another split, with"
+            f" {len(runs)} runs on the present one ({runs[-1]}).\n- {before}\n"
+            f"+ {split_hash(table)}\nUse another --workspace, or move {workspace.split} away:"
+            " runs on different splits are never compared."
+        )
 
 
 def _check_output(out: Path, sources: Sequence[Path | None]) -> None:

@@ -183,3 +183,8 @@ def test_rows_that_no_part_of_a_plan_scores_have_no_score():
     plan = [(np.arange(4), np.array([4, 5]))]
     scores = planned_scores(LogisticRegression(), features, labels, plan)
     assert np.isnan(scores).tolist() == [True] * 4 + [False] * 2 + [True] * 2
+
+
+def test_an_archive_of_forty_images_is_not_declared_clean_because_it_is_small():
+    figures = check_shortcuts(make_audit("JPEG", "PNG", images=40), draws=100)
+    assert "WARNING" in shortcut_summary(figures)

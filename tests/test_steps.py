@@ -143,3 +143,14 @@ def test_a_near_duplicate_moved_across_the_split_is_refused_by_name(archive, wor
         read_split(workspace.split)
     assert "'Photo/3.png'" in str(caught.value)
     assert "'Photo/rescan.jpg'" in str(caught.value)
+
+
+def test_a_split_that_runs_were_trained_on_is_frozen(own_copy: Workspace):
+    before = own_copy.split.read_bytes()
+    steps.split(own_copy)  # the same again
+    with pytest.raises(SplitError, match="frozen"):
+        steps.split(own_copy, seed=7)
+    assert own_copy.split.read_bytes() == before
+    own_copy.split.unlink()
+    steps.split(own_copy, seed=7)
+    assert own_copy.split.read_bytes() != before
