@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from photoclf import options
-from photoclf.config import FITS, STORAGES, RunConfig
+from photoclf import cli_archive, options
+from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
 # Each command imports what it needs when it runs: `photoclf --help` must answer at once.
@@ -23,143 +23,13 @@ def main(debug: bool) -> None:
     """Tell photographs from everything else in a digitised paper archive."""
 
 
-@main.command("demo-archive")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--images-per-class", default=120, show_default=True, help="Images a class folder.")
-@click.option("--seed", default=42, show_default=True, help="Seed of the drawings, 0 or more.")
-def demo_archive(folder: Path, images_per_class: int, seed: int) -> None:
-    """Draw the demo archive into FOLDER: about 600 images, no network needed."""
-    from photoclf.demo_archive import draw_demo_archive
-
-    files = draw_demo_archive(folder, images_per_class=images_per_class, seed=seed, progress=_bar)
-    click.echo(f"{files} files in {folder}")
-
-
-def _bar(jobs: Any) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(jobs, desc="draw", unit="image")
+for command in ("demo_archive", "scan", "audit", "check", "split", "cache"):
+    main.add_command(getattr(cli_archive, command))
 
 
 @main.command()
 @options.workspace
-@options.archive
-@options.positive_folder
-@options.ignored_folders
-def scan(
-    workspace: Workspace, archive: Path | None, positive_folder: str, ignored_folders: tuple
-) -> None:
-    """Label the archive's files by their folders: data/manifest.csv."""
-    from photoclf import steps
-
-    manifest = steps.scan(
-        workspace, archive, positive_folder=positive_folder, ignored_folders=ignored_folders
-    )
-    photos = int(manifest.label.sum())
-    if steps.manifest_was_edited(workspace):
-        click.echo("Kept as somebody edited it; to scan anew, move it away.")
-    click.echo(f"{len(manifest)} labelled files, {photos} photographs: {workspace.manifest}")
-
-
-@main.command()
-@options.workspace
-@options.archive
-@options.ignored_folders
-def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) -> None:
-    """Examine every file of the archive: data/audit.csv and the ledger."""
-    from photoclf import steps
-    from photoclf.audit import ledger
-    from photoclf.conflicts import label_conflicts
-
-    table = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
-    click.echo(ledger(table).to_string(index=False))
-    conflicts = label_conflicts(table)
-    if len(conflicts):
-        click.echo(conflicts.to_string(index=False, max_rows=20))
-        click.echo(f"{len(conflicts)} label conflicts: correct the labels in {workspace.manifest}")
-    click.echo(f"{len(table)} files: {workspace.audit}")
-
-
-@main.command()
-@options.workspace
-@click.option("--run", "run_id", default="", show_default="none", help="Take its scores of labels.")
-@click.option("--seed", default=42, show_default=True, help="Seed of the checks, 0 or more.")
-def check(workspace: Workspace, run_id: str, seed: int) -> None:
-    """Check what gives classes away without the picture, and which labels are suspect."""
-    from photoclf import steps
-    from photoclf.results import shortcut_summary, shortcut_tables
-
-    run = steps.find_run_named(workspace, run_id) if run_id else None
-    shortcuts = steps.check_shortcuts(workspace, seed=seed)
-    for table in shortcut_tables(shortcuts):
-        click.echo(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
-    click.echo(shortcut_summary(shortcuts))
-    suspects = steps.check_labels(workspace, run, seed=seed, progress=True)
-    shown = suspects[["pathname", "label", "score", "label_quality"]].head(20)
-    if len(shown):
-        click.echo(shown.to_string(index=False, float_format="{:.3f}".format))
-    click.echo(f"{len(suspects)} suspected labels, none changed: {workspace.data / 'suspects.csv'}")
-
-
-@main.command()
-@options.workspace
-@options.val_fraction
-@options.test_fraction
-@options.hold_out
-@options.split_seed
-@options.plan
-@options.families
-def split(
-    workspace: Workspace,
-    val_fraction: float,
-    test_fraction: float,
-    hold_out: tuple,
-    split_seed: int,
-    plan: bool,
-    families: Path | None,
-) -> None:
-    """Split the used images into train, val and test: data/split.csv."""
-    from photoclf import steps
-    from photoclf.split import split_hash
-
-    if plan:
-        planned = steps.plan_splits(
-            workspace, families=families, val_fraction=val_fraction, seed=split_seed
-        )
-        for name, table in planned.items():
-            click.echo(f"{_sides(table)}; split {split_hash(table)[:8]}: {name}")
-        click.echo(f"{len(planned)} splits in {workspace.splits}")
-        return
-    table = steps.split(
-        workspace,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        hold_out=hold_out,
-        seed=split_seed,
-    )
-    click.echo(f"{_sides(table)}; split {split_hash(table)[:8]}: {workspace.split}")
-
-
-def _sides(split: Any) -> str:
-    counts = split.split.value_counts()
-    return ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test"))
-
-
-@main.command()
-@options.workspace
-@click.option("--image-size", type=int, default=None, show_default="compact_cnn's", help="In px.")
-@click.option("--fit", type=click.Choice(FITS), default="squash", show_default=True)
-@click.option("--storage", type=click.Choice(STORAGES), default="exact", show_default=True)
-def cache(workspace: Workspace, image_size: int | None, fit: str, storage: str) -> None:
-    """Decode the split's images once, for every run at that size."""
-    from photoclf import steps
-
-    pixels = steps.cache(workspace, image_size=image_size, fit=fit, storage=storage, progress=True)
-    click.echo(f"{len(pixels.pathnames)} images of {pixels.image_size} px in {workspace.cache}")
-
-
-@main.command()
-@options.workspace
+@options.on_split
 @options.run_options
 def train(workspace: Workspace, **choices: Any) -> None:
     """Train one run; the same choices again go on with it, or return it when it is done."""
@@ -177,6 +47,7 @@ def train(workspace: Workspace, **choices: Any) -> None:
 @main.command()
 @click.argument("space")
 @options.workspace
+@options.on_split
 @click.option("--max-trials", type=click.IntRange(1), show_default="all", help="Trials at most.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
 def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed: bool) -> None:
@@ -196,18 +67,32 @@ def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed
 
 @main.command()
 @options.workspace
-def compare(workspace: Workspace) -> None:
+@options.on_split
+@click.option("--plan", is_flag=True, help="Lay evaluations on the splits of a plan side by side.")
+def compare(workspace: Workspace, plan: bool) -> None:
     """Compare the finished runs and choose the one with the lowest val_loss."""
+    if plan:
+        _show_plan(workspace)
+        return
     from photoclf import steps
 
     chosen, losses, accuracies = steps.compare(workspace)
     for name, table in (("val_loss", losses), ("val_accuracy", accuracies)):
         click.echo(f"{name}\n{table.to_string(index=False)}\n")
-    click.echo(f"chosen: {chosen.run_id} (lowest val_loss); {workspace.reports / 'comparison'}")
+    click.echo(f"chosen: {chosen.run_id} (lowest val_loss); {workspace.comparison}")
+
+
+def _show_plan(workspace: Workspace) -> None:
+    from photoclf.plan_results import plan_results
+
+    results = plan_results(workspace)
+    for table in (results.runs, results.summary):
+        click.echo(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
 
 
 @main.command()
 @options.workspace
+@options.on_split
 @options.run_id
 def evaluate(workspace: Workspace, run_id: str) -> None:
     """Choose the threshold on val, open the test once, and write the run's figures."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache
-from photoclf.errors import RunError, SplitError
+from photoclf.errors import RunError
 from photoclf.figures import measured, number
 from photoclf.files import read_json, write_json
 from photoclf.intervals import exact_interval
@@ -20,7 +20,8 @@ from photoclf.predict import Classifier
 from photoclf.runs import Run, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table, read_table, write_table
 from photoclf.shortcuts import shortcut_baseline
-from photoclf.split import read_split, split_hash
+from photoclf.split import split_hash
+from photoclf.split_files import find_split
 
 THRESHOLD_RULE = "max_f1_on_val"
 
@@ -75,7 +76,8 @@ def evaluate(
 
     Args:
         run: A finished run.
-        workspace: Holds the split and the pixel cache.
+        workspace: Holds the split that the run was trained on, `data/split.csv` or one of a plan,
+            and the pixel cache.
         archive: The archive's folder, needed when the pixels aren't cached; see `resolve_archive`.
         draws: Bootstrap draws over groups for the 95 % intervals, 100 or more.
         progress: Whether to show a progress bar while pixels are decoded.
@@ -85,15 +87,14 @@ def evaluate(
 
     Raises:
         RunError: If the run isn't finished.
-        SplitError: If the run was trained on another split.
+        SplitError: If the run was trained on a split that the workspace doesn't have.
     """
     if not run.done:
         raise RunError(
             f"A run must be finished to be evaluated. Received: {run.run_id}, unfinished."
             " Train it to its end: photoclf train with the same parameters resumes it."
         )
-    split = read_split(workspace.split)
-    _check_same_split(run, split_hash(split))
+    split = find_split(workspace, str(run.provenance.get("split_hash")), run.run_id)
     predictions = _scored(run, split, workspace, archive, progress)
     val, test = (predictions[predictions.split == side] for side in ("val", "test"))
     threshold = choose_threshold(val.label.to_numpy(), val.score.to_numpy())
@@ -138,15 +139,6 @@ def read_evaluation(run: Run) -> Evaluation:
         )
     predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
     return Evaluation(run, read_json(path), predictions)
-
-
-def _check_same_split(run: Run, expected: str) -> None:
-    received = run.provenance.get("split_hash")
-    if received != expected:
-        raise SplitError(
-            f"The run must have been trained on this workspace's split.\n- {expected}\n"
-            f"+ {received} ({run.run_id})\nTrain again, or restore the split."
-        )
 
 
 def _scored(

@@ -57,20 +57,22 @@ def open_workspace(variables: dict[str, Any], *expected: str) -> Workspace:
     """Check a notebook's parameters and return its workspace.
 
     Args:
-        variables: The notebook's `globals()`, which hold the parameter `workspace`.
+        variables: The notebook's `globals()`, which hold the parameter `workspace`, and `split`
+            where the notebook has it: a split of a plan to work on, empty for `data/split.csv`.
         expected: The names of its other parameters.
 
     Returns:
         The workspace; a relative folder is relative to where the notebook runs.
 
     Raises:
-        ConfigError: If a parameter is unknown, or `workspace` names no folder.
+        ConfigError: If a parameter is unknown, `workspace` names no folder, or there is no such
+            split.
     """
     check_parameters(variables, "workspace", *expected)
     folder = variables.get("workspace")
     if not folder or not isinstance(folder, str | os.PathLike):
         raise ConfigError(f"`workspace` must be a folder's path. Received: {folder!r}.")
-    return Workspace(Path(folder))
+    return Workspace(Path(folder), variables["split"] if "split" in expected else "")
 
 
 def run_config(variables: Mapping[str, Any]) -> RunConfig:

@@ -98,6 +98,22 @@ workspace = click.option(
     show_default="current folder",
     help="Folder that holds data/, models/ and reports/.",
     callback=lambda ctx, param, value: Workspace(value),
+    is_eager=True,  # so that `on_split` finds it
+)
+
+
+def _on_split(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    if value:
+        ctx.params["workspace"] = Workspace(ctx.params["workspace"].root, value)
+
+
+on_split = click.option(
+    "--split",
+    default="",
+    show_default="data/split.csv",
+    help="Work on this split of a plan, such as without_2; see `split --plan`.",
+    callback=_on_split,
+    expose_value=False,
 )
 archive = click.option(
     "--archive",

@@ -1,6 +1,7 @@
 """The folders of a workspace, and where an archive is; importing this touches no file."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,25 @@ class Workspace:
 
     Args:
         root: The workspace's folder. It holds `data/`, `models/` and `reports/`.
+        split_name: The split to work on: one of a plan, such as `without_2`; empty for
+            `data/split.csv`.
+
+    Raises:
+        ConfigError: If there is no split of that name.
     """
 
     root: Path
+    split_name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.expanduser(self.root)).resolve())
+        names = [path.stem for path in self.planned_splits] if self.split_name else []
+        if self.split_name and self.split_name not in names:
+            raise ConfigError(
+                f"`split` must be one of the plan's ({', '.join(names) or 'none is made'}), or"
+                f" empty for data/split.csv. Received: {self.split_name!r}."
+                f"{did_you_mean(self.split_name, names)} A plan is made by photoclf split --plan."
+            )
 
     @property
     def data(self) -> Path:
@@ -56,13 +70,27 @@ class Workspace:
 
     @property
     def splits(self) -> Path:
-        """Splits that each leave sources out."""
+        """The folder of a plan: splits that each leave sources out."""
         return self.data / "splits"
 
     @property
+    def planned_splits(self) -> list[Path]:
+        """The splits of the plan, in its order; empty without a plan."""
+        order = re.compile(r"(\d+)")  # without_10 comes after without_9
+        return sorted(
+            self.splits.glob("*.csv"),
+            key=lambda path: [int(p) if p.isdigit() else p for p in order.split(path.stem)],
+        )
+
+    @property
     def split(self) -> Path:
-        """The frozen split."""
-        return self.data / "split.csv"
+        """The frozen split that is worked on."""
+        return self.splits / f"{self.split_name}.csv" if self.split_name else self._main_split
+
+    @property
+    def all_splits(self) -> list[Path]:
+        """`data/split.csv` and the splits of the plan, those that are there."""
+        return [path for path in (self._main_split, *self.planned_splits) if path.is_file()]
 
     @property
     def cache(self) -> Path:
@@ -71,13 +99,31 @@ class Workspace:
 
     @property
     def choice(self) -> Path:
-        """The run that comparing chose, and why."""
-        return self.models / "choice.json"
+        """The run that comparing chose on the split that is worked on, and why."""
+        return self._of_split(self.models) / "choice.json"
+
+    @property
+    def sweeps(self) -> Path:
+        """How far each sweep on the split that is worked on is, one folder a sweep."""
+        return self._of_split(self.models) / "sweeps"
+
+    @property
+    def comparison(self) -> Path:
+        """Tables and figures of the runs on the split that is worked on."""
+        return self._of_split(self.reports) / "comparison"
 
     @property
     def archive_note(self) -> Path:
         """The text file that names the archive's folder when nothing else does."""
         return self.data / "path.txt"
+
+    @property
+    def _main_split(self) -> Path:
+        return self.data / "split.csv"
+
+    def _of_split(self, folder: Path) -> Path:
+        """What runs on different splits lead to is kept apart: it is never compared."""
+        return folder / "splits" / self.split_name if self.split_name else folder
 
 
 def resolve_archive(

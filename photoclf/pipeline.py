@@ -134,7 +134,7 @@ def run_pipeline(
         _train(config, workspace, wanted, say, progress)
     # All of them, also those that other commands trained: the best run may be among them.
     marks = [_mark(run) for run in steps.comparable_runs(workspace)]
-    comparison = workspace.reports / "comparison"
+    comparison = workspace.comparison
     journal.step(
         "compare",
         [wanted, marks],

@@ -44,11 +44,11 @@ def make_split(
     """
     check_fractions(val_fraction, test_fraction)
     images = usable_images(audit)
-    held_out = images.group[_inside(images, hold_out)]
+    asked = _inside(images, hold_out)
     shares = {"train": 1 - val_fraction - test_fraction, "val": val_fraction, "test": test_fraction}
-    if len(held_out):  # the test is what was held out; the rest is shared by train and val
+    if asked.any():  # the test is what was held out; the rest is shared by train and val
         shares = {"train": 1 - val_fraction, "val": val_fraction}
-    return _split_of(images, held_out, shares, seed)
+    return _split_of(images, asked, shares, seed)
 
 
 def usable_images(audit: pd.DataFrame) -> pd.DataFrame:
@@ -89,8 +89,21 @@ def split_without(
     """
     check_fractions(val_fraction, TEST_FRACTION)
     images = usable_images(audit)
-    held_out = images.group[source_folders(images).isin(set(sources))]
-    return _split_of(images, held_out, {"train": 1 - val_fraction, "val": val_fraction}, seed)
+    asked = source_folders(images).isin(set(sources))
+    return _split_of(images, asked, {"train": 1 - val_fraction, "val": val_fraction}, seed)
+
+
+def sources_in_test(split: pd.DataFrame) -> pd.DataFrame:
+    """Count what the test holds of each source, of those it holds any of.
+
+    Returns:
+        One row a source, those that the test holds most of first, with the columns `source` (as
+        `source_folders` names it), `tested` and `images` (of the source in all).
+    """
+    test = (split.split == "test").groupby(source_folders(split))
+    table = test.agg(tested="sum", images="size").rename_axis("source").reset_index()
+    share = -table.tested / table.images
+    return table.loc[share.sort_values(kind="stable").index].query("tested > 0")
 
 
 def check_split(split: pd.DataFrame) -> None:
@@ -171,15 +184,25 @@ def _inside(images: pd.DataFrame, hold_out: Collection[str]) -> pd.Series:
 
 
 def _split_of(
-    images: pd.DataFrame, held_out: Collection[str], shares: dict[str, float], seed: int
+    images: pd.DataFrame, asked: pd.Series, shares: dict[str, float], seed: int
 ) -> pd.DataFrame:
-    free = images[~images.group.isin(set(held_out))]
+    held_out = set(images.group[asked])
+    free = images[~images.group.isin(held_out)]
     sides = dict.fromkeys(held_out, "test")
     sides |= _place_groups(free, shares, np.random.default_rng(seed))
     split = check_table(
         images.assign(split=images.group.map(sides)).reindex(columns=list(SPLIT.columns)), SPLIT
     )
-    check_split(split)
+    try:
+        check_split(split)
+    except SplitError as error:
+        taken = sources_in_test(split[split.group.isin(held_out).to_numpy() & ~asked.to_numpy()])
+        if taken.empty:
+            raise
+        told = ", ".join(f"{row.tested} images of {row.source}" for row in taken.itertuples())
+        raise SplitError(
+            f"{error} What was held out took all along that shares a group with it: {told}."
+        ) from error
     return split
 
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from photoclf.audit import audit_images, ledger
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError, ConfigError, RunError, SplitError, TableError
+from photoclf.errors import ArchiveError, ConfigError, TableError
 from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
-from photoclf.label_check import CHEAP_MODEL, PICTURE_SIZE, cheap_scores, find_suspects
 from photoclf.look import style
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
@@ -30,17 +28,14 @@ from photoclf.runs import (
 )
 from photoclf.schema import (
     AUDIT,
-    EVALUATION,
     LEDGER,
     MANIFEST,
     PREDICTIONS,
     SPLIT,
-    SUSPECTS,
     read_table,
     write_table,
 )
-from photoclf.shortcuts import check_shortcuts as measure_shortcuts
-from photoclf.source_plan import plan_source_splits, read_families
+from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
     TEST_FRACTION,
     VAL_FRACTION,
@@ -48,8 +43,8 @@ from photoclf.split import (
     make_split,
     read_split,
     split_hash,
-    usable_images,
 )
+from photoclf.split_files import check_not_frozen
 
 
 def scan(
@@ -128,59 +123,6 @@ def audit(
     return table
 
 
-def check_shortcuts(workspace: Workspace, *, seed: int = 42) -> dict[str, Any]:
-    """Measure how well the archive can be sorted without looking, and write data/shortcuts.json.
-
-    Returns:
-        The figures, see `shortcuts.check_shortcuts`.
-    """
-    figures = measure_shortcuts(read_table(workspace.audit, AUDIT), seed=seed)
-    write_json(workspace.data / "shortcuts.json", figures)
-    return figures
-
-
-def check_labels(
-    workspace: Workspace,
-    run: Run | None = None,
-    *,
-    archive: str | Path | None = None,
-    seed: int = 42,
-    progress: bool = False,
-) -> pd.DataFrame:
-    """List the images whose label out-of-sample scores contradict, and write data/suspects.csv.
-
-    Args:
-        workspace: Holds the audit.
-        run: An evaluated run, whose scores of val and test images are taken: it wasn't fitted to
-            them. Without one, every image is scored by a simple model that was fitted to others.
-        archive: The archive's folder, needed without a run; see `resolve_archive`.
-        seed: Seed of that simple model and its folds.
-        progress: Whether to show a progress bar while pictures are decoded.
-
-    Returns:
-        A `schema.SUSPECTS` frame, the most suspect first. No label is changed.
-
-    Raises:
-        RunError: If the run hasn't been evaluated.
-    """
-    if run is not None:
-        images = _scored_images(run)
-        suspects = find_suspects(images, images.score, run.run_id)
-    else:
-        images = usable_images(read_table(workspace.audit, AUDIT))
-        pixels = build_cache(
-            resolve_archive(archive, workspace),
-            images,
-            workspace.cache,
-            image_size=PICTURE_SIZE,
-            fit="squash",
-            progress=progress,
-        )
-        suspects = find_suspects(images, cheap_scores(pixels, images, seed=seed), CHEAP_MODEL)
-    write_table(suspects, workspace.data / "suspects.csv", SUSPECTS)
-    return suspects
-
-
 def split(
     workspace: Workspace,
     *,
@@ -205,7 +147,7 @@ def split(
         hold_out=hold_out,
         seed=seed,
     )
-    _check_not_frozen(workspace, table)
+    check_not_frozen(workspace, workspace.split, table)
     write_table(table, workspace.split, SPLIT)
     return table
 
@@ -216,7 +158,7 @@ def plan_splits(
     families: Path | None = None,
     val_fraction: float = VAL_FRACTION,
     seed: int = 42,
-) -> dict[str, pd.DataFrame]:
+) -> SourcePlan:
     """Plan splits that each leave sources out, and write them to `data/splits/<name>.csv`.
 
     Args:
@@ -226,20 +168,26 @@ def plan_splits(
         seed: Draws the order of equal groups, 0 or more.
 
     Returns:
-        The splits by name.
+        The plan.
+
+    Raises:
+        SplitError: If none can be made, or one of an earlier plan has runs and would change.
     """
-    splits = plan_source_splits(
+    plan = plan_source_splits(
         read_table(workspace.audit, AUDIT),
         read_families(families) if families else None,
         val_fraction=val_fraction,
         seed=seed,
     )
-    for name, table in splits.items():
-        write_table(table, workspace.splits / f"{name}.csv", SPLIT)
-    for old in set(workspace.splits.glob("without_*.csv")):
-        if old.stem not in splits:  # of an earlier plan with more of them
-            old.unlink()
-    return splits
+    paths = {workspace.splits / f"{name}.csv": table for name, table in plan.splits.items()}
+    surplus = set(workspace.splits.glob("without_*.csv")) - set(paths)  # of a longer, earlier plan
+    for path in [*paths, *sorted(surplus)]:
+        check_not_frozen(workspace, path, paths.get(path))
+    for path, table in paths.items():
+        write_table(table, path, SPLIT)
+    for path in surplus:
+        path.unlink()
+    return plan
 
 
 def cache(
@@ -277,7 +225,7 @@ def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
     runs = comparable_runs(workspace)
     chosen = choose_run(runs)
     tables = [comparison_table(runs, metric) for metric in ("val_loss", "val_accuracy")]
-    folder = workspace.reports / "comparison"
+    folder = workspace.comparison
     for metric, table in zip(("val_loss", "val_accuracy"), tables, strict=True):
         write_text(folder / f"{metric}.csv", table.to_csv(sep=";", index=False))
     _write_curves(runs, chosen, folder / "curves.png")
@@ -308,31 +256,6 @@ def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
     if run_id:
         return load_run(workspace.models, run_id)
     return read_choice(workspace.choice, workspace.models)
-
-
-def _scored_images(run: Run) -> pd.DataFrame:
-    path = run.eval_folder / "predictions.csv"
-    if not path.is_file():
-        raise RunError(
-            f"The run must have been evaluated. Received: {run.run_id}, which has no scores."
-            f" Evaluate it: photoclf evaluate --run {run.run_id}."
-        )
-    return read_table(path, EVALUATION)
-
-
-def _check_not_frozen(workspace: Workspace, table: pd.DataFrame) -> None:
-    try:
-        before = split_hash(read_split(workspace.split))
-    except (TableError, SplitError):  # none yet, or one that can't be used any more
-        return
-    runs = [run.run_id for run in list_runs(workspace.models) if is_on_split(run, before)]
-    if runs and before != split_hash(table):
-        raise SplitError(
-            f"A split is frozen once runs were trained on it. Received: another split, with"
-            f" {len(runs)} runs on the present one ({runs[-1]}).\n- {before}\n"
-            f"+ {split_hash(table)}\nUse another --workspace, or move {workspace.split} away:"
-            " runs on different splits are never compared."
-        )
 
 
 def _check_output(out: Path, sources: Sequence[Path | None]) -> None:

@@ -196,14 +196,14 @@ def _check_max_trials(max_trials: int | None) -> None:
 
 def sweep_folder(space: Space, workspace: Workspace) -> Path:
     """Return the folder that holds a sweep's trial states, notebooks and logs."""
-    return workspace.models / "sweeps" / space.name
+    return workspace.sweeps / space.name
 
 
 def _run_trial(folder: Path, config: RunConfig, workspace: Workspace, wanted: str) -> None:
     output = folder / f"{config.hash8}.ipynb"
     _write_state(folder, config, "running")
     try:
-        parameters = {**config.to_mapping(), "workspace": "."}
+        parameters = {**config.to_mapping(), "workspace": ".", "split": workspace.split_name}
         execute_notebook("03_train_run", output, parameters, folder=workspace.root)
     except PhotoclfError as error:
         _write_state(folder, config, "failed", str(error))

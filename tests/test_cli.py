@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from photoclf.cli import main
 from photoclf.config import RunConfig
 from photoclf.schema import AUDIT, PREDICTIONS, read_table
-from tests.images import write_image
+from tests.images import draw_noise, write_image
 
 
 @pytest.fixture
@@ -146,6 +146,26 @@ def test_the_verbs_of_a_trained_workspace_work_one_after_the_other(call, own_cop
     predictions = read_table(out, PREDICTIONS).set_index("pathname")
     assert predictions.status.to_dict() == {"x.png": "used", "y.jpg": "unreadable"}
     assert predictions.decision["x.png"] in ("photo", "other")
+
+
+def test_a_near_duplicate_moved_across_the_split_by_hand_is_refused_by_name(call, tmp_path):
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    rescan = draw_noise(3).resize((36, 36))
+    rescan.save(archive / "Photo" / "rescan.png")
+    where = ("--workspace", tmp_path / "workspace")
+    assert call("audit", *where, "--archive", archive).exit_code == 0
+    assert call("split", *where).exit_code == 0
+    path = tmp_path / "workspace/data/split.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (moved,) = (i for i, line in enumerate(lines) if line.startswith("Photo/rescan.png;"))
+    rest, _, side = lines[moved].rpartition(";")
+    lines[moved] = f"{rest};{'test' if side == 'train' else 'train'}"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for verb in ("cache", "train", "compare"):
+        told = call(verb, *where)
+        assert told.exit_code == 1
+        assert "'Photo/3.png'" in told.output
+        assert "'Photo/rescan.png'" in told.output
 
 
 def test_a_label_conflict_is_told_by_auditing_and_a_plan_by_splitting(call, tmp_path):

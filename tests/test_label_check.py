@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import steps
+from photoclf import checks, steps
 from photoclf.config import RunConfig
 from photoclf.errors import PhotoclfError, RunError
 from photoclf.label_check import CHEAP_MODEL, find_suspects, label_quality, picture_features
@@ -50,7 +50,7 @@ def scored(scores, labels):
 
 
 def test_a_planted_wrong_label_is_the_first_suspect(workspace):
-    suspects = steps.check_labels(workspace)
+    suspects = checks.check_labels(workspace)
     assert suspects.pathname[0] == PLANTED
     assert suspects.score[0] > 0.5
     assert len(suspects) <= 4
@@ -59,7 +59,7 @@ def test_a_planted_wrong_label_is_the_first_suspect(workspace):
 
 def test_suspects_are_written_and_nothing_is_relabelled(workspace):
     before = workspace.manifest.read_bytes(), workspace.audit.read_bytes()
-    suspects = steps.check_labels(workspace)
+    suspects = checks.check_labels(workspace)
     assert (workspace.manifest.read_bytes(), workspace.audit.read_bytes()) == before
     written = read_table(workspace.data / "suspects.csv", SUSPECTS)
     assert written.pathname.tolist() == suspects.pathname.tolist()
@@ -68,18 +68,18 @@ def test_suspects_are_written_and_nothing_is_relabelled(workspace):
 
 
 def test_the_same_seed_gives_the_same_suspects(workspace):
-    first, again = (steps.check_labels(workspace, seed=3) for _ in range(2))
+    first, again = (checks.check_labels(workspace, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
 
 
 def test_the_scores_of_an_evaluated_run_are_taken_when_it_is_named(workspace):
     run = create_run(workspace.models, RunConfig(), {})
     with pytest.raises(RunError, match="must have been evaluated"):
-        steps.check_labels(workspace, run)
+        checks.check_labels(workspace, run)
     images, scores = scored([0.95] * 10 + [0.02] + [0.05] * 9, [1] * 11 + [0] * 9)
     table = images.assign(split="test", group=images.pathname, score=scores, decision="photo")
     write_table(table, run.eval_folder / "predictions.csv", EVALUATION)
-    suspects = steps.check_labels(workspace, run)
+    suspects = checks.check_labels(workspace, run)
     assert suspects.pathname.tolist() == ["10.png"]
     assert suspects.scored_by.tolist() == [run.run_id]
 

@@ -163,7 +163,7 @@ def test_an_unknown_parameter_is_refused_before_anything_else(name, tmp_path):
 
 def test_training_takes_exactly_the_fields_and_defaults_of_a_config():
     parameters = parameters_of("03_train_run")
-    assert set(parameters) == {*RunConfig.__dataclass_fields__, "workspace", "archive"}
+    assert set(parameters) == {*RunConfig.__dataclass_fields__, "workspace", "archive", "split"}
     defaults = RunConfig().to_mapping()
     assert {name: parameters[name] for name in defaults} == defaults
 

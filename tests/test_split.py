@@ -157,6 +157,15 @@ def test_images_that_belong_to_a_held_out_one_follow_it(audit):
     assert split.split["Photo/0000.jpg"] == "test"
 
 
+def test_what_can_not_be_held_out_says_what_groups_took_along(audit):
+    """All photographs are renderings of what is in the box, so none would be left to learn."""
+    photos = audit.pathname[audit.class_folder == "Photo"]
+    boxes = [f"Photo/box_12/{i % 40:04d}.jpg" for i in range(len(photos))]
+    audit.loc[photos.index, "group"] = boxes
+    with pytest.raises(SplitError, match=r"train without photo.*along.*: 100 images of Photo\."):
+        make_split(audit, hold_out=["Photo/box_12", "Texte"])
+
+
 def test_a_folder_whose_name_begins_alike_is_not_held_out(audit):
     more = folder("Photo", 5, 1, "/box_123")
     audit = audit_of([*audit[["pathname", "label", "group"]].itertuples(index=False), *more])

@@ -116,12 +116,12 @@ def test_a_plan_of_splits_is_written_and_an_older_longer_one_leaves_nothing(arch
             (archive / folder / f"box_{i % 3}").mkdir(exist_ok=True)
             source.rename(archive / folder / f"box_{i % 3}" / source.name)
     steps.audit(workspace, archive)
-    assert list(steps.plan_splits(workspace)) == ["without_1", "without_2", "without_3"]
+    assert list(steps.plan_splits(workspace).splits) == ["without_1", "without_2", "without_3"]
     families = workspace.data / "families.yaml"
     families.write_text("scanner: [Photo/box_1, Photo/box_2, Text/box_1, Text/box_2]\n")
     plan = steps.plan_splits(workspace, families=families)
     assert sorted(p.name for p in workspace.splits.iterdir()) == ["without_1.csv", "without_2.csv"]
-    for name, split in plan.items():
+    for name, split in plan.splits.items():
         pd.testing.assert_frame_equal(read_split(workspace.splits / f"{name}.csv"), split)
 
 

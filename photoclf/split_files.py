@@ -1,0 +1,70 @@
+"""Splits as files: found by their hash, frozen once runs were trained on them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from photoclf.errors import SplitError, TableError
+from photoclf.paths import Workspace
+from photoclf.runs import is_on_split, list_runs
+from photoclf.schema import SPLIT, read_table
+from photoclf.split import check_split, read_split, split_hash
+
+
+def find_split(workspace: Workspace, wanted: str, run_id: str) -> pd.DataFrame:
+    """Find the split that a run was trained on, whichever of the workspace's it is.
+
+    Args:
+        workspace: Its `data/split.csv` and the splits of its plan are looked at.
+        wanted: The split's hash, as the run recorded it.
+        run_id: Named in the error.
+
+    Returns:
+        The split, proved again to be free of leaks.
+
+    Raises:
+        SplitError: If none has that hash, or the one that has leaks.
+    """
+    found = {}
+    for path in workspace.all_splits:
+        name = path.relative_to(workspace.root).as_posix()
+        try:
+            split = read_table(path, SPLIT)
+        except TableError:
+            found[name] = "not a split table"
+            continue
+        found[name] = split_hash(split)
+        if found[name] == wanted:
+            check_split(split)
+            return split
+    sides = [f"+ {value} ({name})" for name, value in found.items()] or ["+ no split at all"]
+    raise SplitError(
+        f"The run must have been trained on one of this workspace's splits.\n- {wanted} ({run_id})"
+        "\n" + "\n".join(sides) + "\nTrain again, or restore the split."
+    )
+
+
+def check_not_frozen(workspace: Workspace, path: Path, table: pd.DataFrame | None) -> None:
+    """Check that a split may be written.
+
+    Args:
+        workspace: Holds the runs.
+        path: Where the split goes.
+        table: The split; `None` when the one that is there would be removed.
+
+    Raises:
+        SplitError: If another split is there on which runs were trained.
+    """
+    try:
+        before = split_hash(read_split(path))
+    except (TableError, SplitError):  # none yet, or one that can't be used any more
+        return
+    after = "none" if table is None else split_hash(table)
+    runs = [run.run_id for run in list_runs(workspace.models) if is_on_split(run, before)]
+    if runs and before != after:
+        raise SplitError(
+            f"A split is frozen once runs were trained on it. Received: another split, with"
+            f" {len(runs)} runs on the present one ({runs[-1]}).\n- {before}\n+ {after}\n"
+            f"Use another --workspace, or move {path} away: runs on different splits are never"
+            " compared."
+        )
