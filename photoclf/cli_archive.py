@@ -115,7 +115,7 @@ def split(
         )
         for family in planned.families:
             if family.why:
-                click.echo(f"one family: {family}, by {family.why}")
+                click.echo(f"one family: {family} ({family.why})")
         for family in planned.always_trained:
             click.echo(f"never left out, too little would be left to learn from: {family}")
         for name, table in planned.splits.items():

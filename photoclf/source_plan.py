@@ -146,8 +146,7 @@ def _told(families: list[Family]) -> str:
         if len(family.sources) == 1:
             shown.append(f"only {family}")
         else:
-            tied = family.why if len(family.why) < 300 else family.why[:300] + "…"
-            shown.append(f"{family}, which belong together: {tied}")
+            shown.append(f"{family}, which belong together ({family.why})")
     return "; ".join(shown) or "none"
 
 

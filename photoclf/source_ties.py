@@ -19,7 +19,8 @@ class Family:
 
     Args:
         sources: As `split.source_folders` names them, sorted.
-        why: What joins them, such as `told (album)` or `groups (…)`; empty for a single source.
+        why: What joins them: the name of a told family, or how many groups; empty for a single
+            source.
     """
 
     sources: tuple[str, ...]
@@ -39,7 +40,7 @@ def source_families(
     directly or through others is one family.
 
     Args:
-        images: `class_folder`, `source` and `group`, one row an image.
+        images: `pathname`, `class_folder`, `source` and `group`, one row an image.
         told: Families that somebody knows of: name → sources, as `split.source_folders` names them.
 
     Returns:
@@ -50,20 +51,17 @@ def source_families(
     """
     folders = source_folders(images)
     sizes = folders.value_counts()
-    ties = [*_told_ties(told or {}, sizes), *_group_ties(folders, images.group)]
+    by_name = _told_ties(told or {}, sizes)
     families = []
-    for sources in _connected(list(sizes.index), ties):
-        why = [reason for first, _, reason in ties if first in sources]
-        families.append(Family(sources, "; ".join(dict.fromkeys(why))))
+    for sources in _connected(list(sizes.index), [*by_name.values(), *_group_ties(images)]):
+        names = [f"told as {name!r}" for name, members in by_name.items() if members[0] in sources]
+        groups = _spanning_groups(images[folders.isin(sources)])
+        families.append(Family(sources, "; ".join([*names, *groups]) if len(sources) > 1 else ""))
     return sorted(families, key=lambda f: (-int(sizes[list(f.sources)].sum()), f.sources))
 
 
-_Tie = tuple[str, str, str]
-
-
-def _told_ties(told: Mapping[str, Collection[str]], sizes: pd.Series) -> list[_Tie]:
+def _told_ties(told: Mapping[str, Collection[str]], sizes: pd.Series) -> dict[str, tuple[str, ...]]:
     taken: dict[str, str] = {}
-    ties = []
     for family, members in told.items():
         for folder in members:
             if folder not in sizes.index:
@@ -77,31 +75,34 @@ def _told_ties(told: Mapping[str, Collection[str]], sizes: pd.Series) -> list[_T
                     f" and {family!r}. Remove it from one."
                 )
             taken[folder] = family
-        ties += [(first, next(iter(members)), f"told ({family})") for first in members]
-    return ties
+    return {family: tuple(members) for family, members in told.items() if members}
 
 
-def _group_ties(folders: pd.Series, groups: pd.Series) -> list[_Tie]:
-    counts = pd.crosstab(groups, folders)
-    counts = counts[(counts > 0).sum(axis=1) > 1]  # the groups that lie in several sources
-    sizes = folders.value_counts()
-    # Of the images of each source (row), how many share a group with each other source (column).
-    shared = counts.T @ (counts > 0).astype(int)
-    ties = []
-    for first in shared.index:
-        for second in shared.columns:
-            share = shared.loc[first, second] / sizes[first]
-            if first != second and share >= TIED_SHARE:
-                told = f"{shared.loc[first, second]} of {sizes[first]} images of {first}"
-                ties.append((str(first), str(second), f"groups ({told} with {second})"))
-    return ties
+def _group_ties(images: pd.DataFrame) -> list[tuple[str, str]]:
+    folders = source_folders(images)
+    counts = pd.crosstab(images.group, folders)
+    # Of the images of each source (row), the share that is in a group with each other source.
+    shared = (counts.T @ (counts > 0).astype(int)).div(folders.value_counts(), axis=0)
+    tied = shared >= TIED_SHARE
+    return [(a, b) for a in tied.index for b in tied.columns if a != b and tied.loc[a, b]]
 
 
-def _connected(sources: list[str], ties: list[_Tie]) -> list[tuple[str, ...]]:
+def _spanning_groups(images: pd.DataFrame) -> list[str]:
+    """Tell how many groups lie in several of the sources, and name one."""
+    folders = source_folders(images)
+    spanning = folders.groupby(images.group).nunique().loc[lambda sources: sources > 1]
+    if spanning.empty:
+        return []
+    group = images[images.group == spanning.index[0]]
+    first = group.pathname.iloc[0]
+    second = group.pathname[folders[group.index] != folders[group.index[0]]].iloc[0]
+    return [f"{len(spanning)} groups lie in several of them, such as {first!r} and {second!r}"]
+
+
+def _connected(sources: list[str], ties: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Join what is tied, directly or through others."""
     of = {source: {source} for source in sources}
-    for first, second, _ in ties:
-        if of[first] is not of[second]:
-            joined = of[first] | of[second]
-            of.update(dict.fromkeys(joined, joined))
+    for tied in ties:
+        joined = set().union(*(of[source] for source in tied))
+        of.update(dict.fromkeys(joined, joined))
     return list(dict.fromkeys(tuple(sorted(members)) for members in of.values()))
