@@ -149,4 +149,6 @@ def make_grid(figure: Figure | SubFigure, count: int, columns: int) -> list[Axes
 
 def grid_size(images: int, columns: int = 6, side: float = 1.45) -> tuple[float, float]:
     """Return a figure's width and height in inches for a grid of thumbnails."""
-    return columns * side, max(1, -(-images // columns)) * (side + 0.35)
+    if not images:
+        return columns * side, 0.5  # a line that says so
+    return columns * side, -(-images // columns) * (side + 0.35)

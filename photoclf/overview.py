@@ -74,19 +74,23 @@ def group_table(audit: pd.DataFrame) -> pd.DataFrame:
 def alike_pairs(audit: pd.DataFrame, most: int) -> pd.DataFrame:
     """Pick pairs of images that count as one, to be looked at: exact copies, then look-alikes.
 
+    One pair a group, of each class folder in turn: many scans of one page would show no other.
+
     Returns:
         `pathname_a`, `pathname_b` and `kind` (`same_bytes` or `look_alike`), `most` rows of each
         kind at most.
     """
     copies = audit[(audit.status == "duplicate") & (audit.duplicate_of != "")].head(most)
     used = _used(audit)
-    names, links = used.pathname.to_numpy(), near_links(list(used.phash), list(used.detail_hash))
-    near = np.array(links, np.int64).reshape(-1, 2)[:most]
+    links = np.array(near_links(list(used.phash), list(used.detail_hash)), np.int64).reshape(-1, 2)
+    first, second = (used.iloc[links[:, side]].reset_index(drop=True) for side in (0, 1))
+    once = first.drop_duplicates("group")
+    turn = once.groupby("class_folder").cumcount().sort_values(kind="stable").index[:most]
     return pd.DataFrame(
         {
-            "pathname_a": [*copies.duplicate_of, *names[near[:, 0]]],
-            "pathname_b": [*copies.pathname, *names[near[:, 1]]],
-            "kind": ["same_bytes"] * len(copies) + ["look_alike"] * len(near),
+            "pathname_a": [*copies.duplicate_of, *first.pathname[turn]],
+            "pathname_b": [*copies.pathname, *second.pathname[turn]],
+            "kind": ["same_bytes"] * len(copies) + ["look_alike"] * len(turn),
         }
     )
 
@@ -97,14 +101,31 @@ def issue_table(audit: pd.DataFrame) -> pd.DataFrame:
     return quality_flags(used).groupby(used.class_folder).sum()
 
 
-def extreme_images(audit: pd.DataFrame, measure: str, count: int) -> list[str]:
+def extreme_images(
+    audit: pd.DataFrame, measure: str, count: int, *, of_a_source: int = 2
+) -> list[str]:
     """Pick the used images with the lowest, then those with the highest value of a measure.
+
+    Args:
+        audit: A `schema.AUDIT` frame.
+        measure: One of its columns, such as `blurry`.
+        count: Images of each end.
+        of_a_source: Images of one sub-folder at most, while others have any: one odd source would
+            show nothing else.
 
     Returns:
         2 × `count` pathnames.
     """
-    ordered = _used(audit).sort_values([measure, "pathname"]).pathname
-    return [*ordered.head(count), *ordered.tail(count)]
+    ordered = _used(audit).sort_values([measure, "pathname"])
+    return [
+        *_spread(ordered, count, of_a_source),
+        *_spread(ordered[::-1], count, of_a_source)[::-1],
+    ]
+
+
+def _spread(ordered: pd.DataFrame, count: int, of_a_source: int) -> list[str]:
+    beyond = ordered.groupby(["class_folder", "source"]).cumcount() >= of_a_source
+    return [*ordered.pathname[~beyond], *ordered.pathname[beyond]][:count]
 
 
 def sample_images(audit: pd.DataFrame, per_class: int, seed: int) -> pd.DataFrame:

@@ -84,6 +84,49 @@ def draw_issues(ax: Axes, issues: pd.Series, *, words: Messages = ENGLISH) -> Ax
     return draw_bars(ax, names, issues.to_numpy(), [MAIN] * len(issues), labels, words)
 
 
+def draw_quality(
+    ax: Axes,
+    audit: pd.DataFrame,
+    measure: str,
+    threshold: float,
+    *,
+    by: str = "class_folder",
+    words: Messages = ENGLISH,
+) -> Axes:
+    """Draw how a score of quality spreads in each class, and the threshold of an issue.
+
+    Args:
+        ax: Where to draw.
+        audit: With the columns `measure` (0 to 1) and `by`.
+        measure: The score, such as `blurry`; it names the figure.
+        threshold: Scores below it are an issue.
+        by: The column that tells classes apart, the first on top.
+        words: The language's texts and number signs.
+    """
+    need_columns(audit, (measure, by))
+    classes = {str(name): part for name, part in audit[measure].dropna().groupby(audit[by])}
+    names = sorted(classes, reverse=True)
+    if not names:
+        return draw_nothing(ax, words)
+    ax.boxplot(
+        [classes[name] for name in names],
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        boxprops={"facecolor": PALE, "edgecolor": MUTED},
+        medianprops={"color": INK, "lw": 1.5},
+        whiskerprops={"color": MUTED},
+        capprops={"color": MUTED},
+        flierprops={"marker": ".", "ms": 1.5, "mec": MUTED, "rasterized": True},
+    )
+    ax.axvline(threshold, color=ALERT, lw=1.2)
+    ax.set_yticks(range(1, len(names) + 1), [shorten(n) for n in names], parse_math=False)
+    ax.set(xlim=(-0.03, 1.03), xticks=(0, 0.5, 1))
+    ax.set_title(measure.replace("_", "\n"), loc="left", fontsize=9)
+    ax.xaxis.set_major_formatter(ticks(words, 1))
+    return tidy(ax, grid="x")
+
+
 def draw_properties(
     ax: Axes,
     features: pd.DataFrame,
@@ -183,7 +226,9 @@ def draw_samples(
             f"There must be one title an image. Received: {len(titles)} titles for"
             f" {len(images)} images."
         )
-    axes = make_grid(figure, len(images), columns)
+    if not len(images):
+        draw_nothing(figure.add_subplot(), ENGLISH)
+    axes = make_grid(figure, len(images), columns) if len(images) else []
     for ax, image, title in zip(axes, images, titles, strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
         text = "\n".join(shorten(line, length) for line in str(title).split("\n"))
@@ -191,3 +236,30 @@ def draw_samples(
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_color(PALE)  # drawings on white would have no edge
     return axes
+
+
+def draw_pairs(
+    figure: Figure | SubFigure,
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    headings: Sequence[str],
+    columns: int = 3,
+) -> None:
+    """Draw pairs of thumbnails, each pair side by side in a frame of its own.
+
+    Args:
+        figure: Where to draw; `look.grid_size` of the images tells a good size.
+        images: uint8 arrays, two a pair.
+        titles: One an image, see `draw_samples`.
+        headings: One a pair.
+        columns: Pairs in a row.
+    """
+    if not headings:
+        draw_samples(figure, [], [])
+        return
+    rows = -(-len(headings) // columns)
+    frames = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.03).ravel()
+    for i, (frame, heading) in enumerate(zip(frames, headings, strict=False)):
+        frame.set_facecolor("#f6f7f9")
+        frame.suptitle(shorten(heading, 46), fontsize=9, fontweight="bold", color=INK)
+        draw_samples(frame, images[2 * i : 2 * i + 2], titles[2 * i : 2 * i + 2], columns=2)

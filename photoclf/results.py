@@ -78,9 +78,55 @@ def shortcut_summary(figures: Mapping[str, Any]) -> str:
         return f"{line} File properties give little away."
     return (
         f"{line}\nWARNING: file properties alone sort this archive well. A model's score may owe as"
-        " much to scanner and file format as to the picture. Bring every image to one size and one"
-        " encoding, and hold whole sources out for the test: photoclf split --hold-out."
+        " much to scanner and file format as to the picture. Judge it on sources that it never saw:"
+        " photoclf split --plan. docs/shortcuts.md tells what else was tried and what it is worth."
     )
+
+
+def next_steps(
+    audit: pd.DataFrame,
+    shortcuts: Mapping[str, Any],
+    suspects: pd.DataFrame,
+    conflicts: pd.DataFrame,
+) -> pd.DataFrame:
+    """List what an archive's checks found that somebody should act on, and how.
+
+    Args:
+        audit: A `schema.AUDIT` frame.
+        shortcuts: What `shortcuts.check_shortcuts` returns.
+        suspects: A `schema.SUSPECTS` frame.
+        conflicts: As `conflicts.label_conflicts` gives them.
+
+    Returns:
+        `found`, `images` and `what to do`, one row a finding, the last one what comes next.
+    """
+    used = audit[(audit.status == "used") & audit.label.notna()]
+    lost = int(audit.status.isin(["unreadable", "not_an_image"]).sum())
+    sources = used.groupby("class_folder").source.nunique()
+    single = [str(name) for name in sources.index[sources == 1]]
+    sure = sum(row["sure"] for row in shortcuts["sources"]) if shortcuts["high"] else 0
+    rows = [
+        ("files that can't be read", lost, "ask for the originals, then run this notebook again"),
+        (
+            "pairs with contradicting labels",
+            len(conflicts),
+            "decide with the archivist; correct data/manifest.csv or the folders",
+        ),
+        ("suspected labels", len(suspects), "look at data/suspects.csv, the first ones at least"),
+        (
+            "images that their file gives away",
+            sure,
+            "judge networks on sources that they never saw: photoclf split --plan",
+        ),
+        (
+            f"images of classes with one source ({', '.join(single)})",
+            int(used.class_folder.isin(single).sum()),
+            "add another source: no split can leave the only one out",
+        ),
+    ]
+    rows = [row for row in rows if row[1]]
+    rows.append(("images to learn from", len(used), "train: 03_train_run"))
+    return pd.DataFrame(rows, columns=["found", "images", "what to do"])
 
 
 def error_table(rows: Sequence[Mapping[str, Any]], most: int = 25) -> pd.DataFrame:

@@ -64,6 +64,27 @@ def test_extreme_images_are_the_lowest_then_the_highest(audit):
     assert names == ["Photo/box/0.jpg", "Text/box/twin.png"]
 
 
+def test_extreme_images_show_several_sources_while_there_are_any(audit):
+    several = audit.copy()
+    several.loc[several.pathname.isin(["Text/box/4.png", "Text/box/5.png"]), "source"] = "crate"
+    order = several[several.status == "used"].sort_values(["width", "pathname"]).pathname
+    names = overview.extreme_images(several, "width", 3, of_a_source=1)
+    assert names[0] == order.iloc[0]
+    assert names[-1] == order.iloc[-1]
+    rows = several.set_index("pathname")
+    for end in (names[:3], names[3:]):
+        assert len(set(zip(rows.class_folder[end], rows.source[end], strict=True))) == 3
+
+
+def test_look_alike_pairs_are_one_a_group_and_of_each_class_in_turn(audit):
+    alike = audit[audit.status == "used"].copy()
+    alike["group"] = alike.class_folder
+    for column in ("phash", "detail_hash"):
+        alike[column] = alike.class_folder.map({"Photo": "0" * 16, "Text": "f" * 16})
+    pairs = overview.alike_pairs(alike, 5)
+    assert [name.split("/")[0] for name in pairs.pathname_a] == ["Photo", "Text"]
+
+
 def test_pairs_of_copies_and_look_alikes_stand_side_by_side(audit):
     copied = audit.copy()
     row = copied.pathname == "Photo/box/1.jpg"

@@ -265,6 +265,38 @@ def test_thumbnails_fill_rows_and_leave_no_empty_frame():
     assert plots_archive.draw_samples(Figure(), [], []) == []
 
 
+def test_each_pair_has_a_frame_with_its_heading():
+    figure = Figure()
+    plots_archive.draw_pairs(figure, [image()] * 6, list("abcdef"), ["one", "two", "three"], 2)
+    frames = [frame for frame in figure.subfigs if frame.axes]
+    assert [[ax.get_title() for ax in frame.axes] for frame in frames] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e", "f"],
+    ]
+    assert [frame.get_suptitle() for frame in frames] == ["one", "two", "three"]
+
+
+def test_no_pairs_and_no_thumbnails_are_a_line_that_says_so():
+    for draw in (
+        lambda figure: plots_archive.draw_pairs(figure, [], [], []),
+        lambda figure: plots_archive.draw_samples(figure, [], []),
+    ):
+        figure = Figure(figsize=look.grid_size(0))
+        draw(figure)
+        assert texts(figure.axes[0]) == ["no data"]
+    assert look.grid_size(0)[1] < look.grid_size(1)[1]
+
+
+def test_quality_is_drawn_by_class_with_its_threshold():
+    table = pd.DataFrame({"dark": [0.1, 0.9, 0.8, None], "class_folder": ["A", "A", "B", "B"]})
+    ax = plots_archive.draw_quality(Figure().subplots(), table, "dark", 0.32)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["B", "A"]
+    assert any(set(line.get_xdata()) == {0.32} for line in ax.lines)
+    nothing = plots_archive.draw_quality(Figure().subplots(), table.head(0), "dark", 0.32)
+    assert "no data" in texts(nothing)
+
+
 def test_a_grid_grows_with_its_rows():
     assert look.grid_size(30, 10)[1] == pytest.approx(3 * look.grid_size(10, 10)[1])
 

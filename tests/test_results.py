@@ -68,3 +68,26 @@ def test_decision_table_adds_up_to_every_file():
         "unreadable": 1,
     }
     assert table.reason.tolist()[-1] == "truncated"
+
+
+def test_next_steps_tell_what_was_found_and_end_with_training():
+    audit = pd.DataFrame(
+        {
+            "status": ["used", "used", "used", "unreadable"],
+            "label": [1, 0, 0, None],
+            "class_folder": ["Photo", "Text", "Text", "Text"],
+            "source": ["", "a", "b", ""],
+        }
+    )
+    shortcuts = {"high": True, "sources": [{"sure": 2}, {"sure": 0}]}
+    conflicts, suspects = pd.DataFrame({"kind": ["near"]}), pd.DataFrame()
+    table = results.next_steps(audit, shortcuts, suspects, conflicts)
+    assert table.set_index("found").images.to_dict() == {
+        "files that can't be read": 1,
+        "pairs with contradicting labels": 1,
+        "images that their file gives away": 2,
+        "images of classes with one source (Photo)": 1,
+        "images to learn from": 3,
+    }
+    low = results.next_steps(audit, {**shortcuts, "high": False}, suspects, conflicts)
+    assert "images that their file gives away" not in set(low.found)
