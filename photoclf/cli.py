@@ -68,18 +68,25 @@ def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed
 @main.command()
 @options.workspace
 @options.on_split
+@click.option("--space", default="", show_default="all runs on the split", help="A sweep's name.")
+@click.option("--run", "runs", multiple=True, show_default="all", help="A run; may be repeated.")
 @click.option("--plan", is_flag=True, help="Lay evaluations on the splits of a plan side by side.")
-def compare(workspace: Workspace, plan: bool) -> None:
-    """Compare the finished runs and choose the one with the lowest val_loss."""
+def compare(workspace: Workspace, space: str, runs: tuple[str, ...], plan: bool) -> None:
+    """Compare finished runs on the same val images, propose one and write the comparison's page."""
     if plan:
         _show_plan(workspace)
         return
-    from photoclf import steps
+    from photoclf.comparison_report import compare as compare_runs
+    from photoclf.comparison_report import comparison_folder
+    from photoclf.lessons import verdict
+    from photoclf.messages import Messages
 
-    chosen, losses, accuracies = steps.compare(workspace)
-    for name, table in (("val_loss", losses), ("val_accuracy", accuracies)):
-        click.echo(f"{name}\n{table.to_string(index=False)}\n")
-    click.echo(f"chosen: {chosen.run_id} (lowest val_loss); {workspace.comparison}")
+    comparison = compare_runs(workspace, space=space, runs=runs)
+    for table in (comparison.points.drop(columns="run_ids"), comparison.finalists):
+        click.echo(f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n")
+    click.echo(verdict(comparison, Messages("en")))
+    click.echo(f"chosen: {comparison.chosen_run.run_id}")
+    click.echo(f"{comparison_folder(workspace, space, runs)}")
 
 
 def _show_plan(workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache
+from photoclf.classifier import Classifier, score_cached
 from photoclf.errors import RunError
 from photoclf.figures import measured, number
 from photoclf.files import read_json, write_json
@@ -16,7 +17,6 @@ from photoclf.intervals import exact_interval
 from photoclf.label_check import find_suspects
 from photoclf.metrics import choose_threshold, classification_metrics, confusion
 from photoclf.paths import Workspace, resolve_archive
-from photoclf.predict import Classifier
 from photoclf.runs import Run, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table, read_table, write_table
 from photoclf.shortcuts import shortcut_baseline
@@ -159,9 +159,7 @@ def _scored(
         progress=progress,
     )
     wanted = split[split.split.isin(["val", "test"])]
-    rows = np.array_split(cache.rows(wanted.pathname), len(wanted) // 256 + 1)
-    scores = np.concatenate([classifier.scores(cache.pixels[part]) for part in rows])
-    scored = wanted.assign(score=scores, decision="")
+    scored = wanted.assign(score=score_cached(classifier, cache, wanted.pathname), decision="")
     return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from photoclf.backend import keras, tf
 from photoclf.errors import RunError
 from photoclf.files import read_json, replacing, sha256_file
+from photoclf.flops import count_flops
 from photoclf.quiet import quiet_stderr
 
 TOLERANCE = 1e-4
@@ -87,7 +88,7 @@ def export_model(
 
     Returns:
         `max_abs_difference` of the scores, `images` compared, `sha256` of what was written, and
-        `parameters` of the model.
+        `parameters` and `flops` of the model, see `flops.count_flops`.
 
     Raises:
         RunError: If the model isn't the recorded one, or a score differs by more than 1e-4.
@@ -111,6 +112,7 @@ def export_model(
         "images": len(images),
         "sha256": sha256_file(path),
         "parameters": model.count_params(),
+        "flops": count_flops(model),
     }
 
 

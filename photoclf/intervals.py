@@ -63,7 +63,7 @@ def bootstrap_intervals(
     generator = np.random.default_rng(seed)
     chunk = max(1, _CHUNK // len(y))
     drawn = [
-        resampling.metrics(_draw_weights(generator, min(chunk, draws - start), len(names)))
+        resampling.metrics(draw_weights(generator, min(chunk, draws - start), len(names)))
         for start in range(0, draws, chunk)
     ]
     return {name: _percentiles(np.concatenate([d[name] for d in drawn]), level) for name in METRICS}
@@ -102,7 +102,12 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> tuple[fl
     return float(low), float(high)
 
 
-def _draw_weights(generator: np.random.Generator, draws: int, groups: int) -> np.ndarray:
+def draw_weights(generator: np.random.Generator, draws: int, groups: int) -> np.ndarray:
+    """Draw groups with replacement, and count how often each was drawn.
+
+    Returns:
+        float64 (draws, groups), each row adding up to `groups`.
+    """
     drawn = generator.integers(groups, size=(draws, groups))
     drawn += np.arange(draws)[:, None] * groups
     counts = np.bincount(drawn.ravel(), minlength=draws * groups)

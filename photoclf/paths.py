@@ -109,7 +109,7 @@ class Workspace:
 
     @property
     def comparison(self) -> Path:
-        """Tables and figures of the runs on the split that is worked on."""
+        """Tables, figures and pages of runs on the split that is worked on."""
         return self._of_split(self.reports) / "comparison"
 
     @property

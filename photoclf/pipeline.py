@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from photoclf import steps
+from photoclf import comparison_report, steps
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
 from photoclf.demo_archive import draw_demo_archive
@@ -21,7 +21,7 @@ from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
 from photoclf.report import FILE_NAMES, render_report
 from photoclf.run import Run, verify_run
-from photoclf.runs import find_run
+from photoclf.runs import comparable_runs, find_run
 from photoclf.split import (
     TEST_FRACTION,
     VAL_FRACTION,
@@ -133,13 +133,13 @@ def run_pipeline(
     for config in options.configs:
         _train(config, workspace, wanted, say, progress)
     # All of them, also those that other commands trained: the best run may be among them.
-    marks = [_mark(run) for run in steps.comparable_runs(workspace)]
-    comparison = workspace.comparison
+    marks = [_mark(run) for run in comparable_runs(workspace)]
+    comparison = comparison_report.comparison_folder(workspace)
     journal.step(
         "compare",
         [wanted, marks],
-        [workspace.choice, comparison / "val_loss.csv", comparison / "curves.png"],
-        lambda: steps.compare(workspace),
+        [workspace.choice, *(comparison / name for name in comparison_report.FILE_NAMES.values())],
+        lambda: comparison_report.compare(workspace),
     )
     run = steps.find_run_named(workspace)
     journal.step(

@@ -9,12 +9,12 @@ from photoclf.evaluate import read_evaluation
 from photoclf.files import write_text
 from photoclf.messages import Messages
 from photoclf.notebook import execute_notebook
+from photoclf.page import notebook_page
 from photoclf.paths import Workspace
 from photoclf.runs import Run
 
 NOTEBOOK = "09_client_report"
 FILE_NAMES = {"fr": "rapport.fr.html", "en": "report.en.html"}
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(
@@ -65,28 +65,6 @@ def render_report(
         executed = Path(place) / f"{NOTEBOOK}.ipynb"
         execute_notebook(NOTEBOOK, executed, values, folder=Path(place))
         bar.update()
-        write_text(page, export_page(executed, text("page.window_title", day=day), lang))
+        write_text(page, notebook_page(executed, text("page.window_title", day=day), lang))
         bar.update()
-    return page
-
-
-def export_page(notebook: Path, title: str, lang: str) -> str:
-    """Export what an executed notebook displays as HTML, through the client's template.
-
-    Args:
-        notebook: The executed notebook. Its prose, code and printed text stay behind.
-        title: The window's title.
-        lang: The page's language.
-
-    Returns:
-        A whole HTML page.
-    """
-    # Here: nbconvert takes a second to load, and only who renders needs it.
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
-        template_name="client", extra_template_basedirs=[str(TEMPLATES)], config=None
-    )
-    resources = {"report": {"title": title, "lang": lang}}
-    page, _ = exporter.from_filename(str(notebook), resources=resources)
     return page

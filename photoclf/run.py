@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from photoclf.config import RunConfig
-from photoclf.errors import RunError
+from photoclf.errors import ConfigError, RunError
 from photoclf.files import read_json, sha256_file, write_json, write_text
-from photoclf.schema import HISTORY, read_table
+from photoclf.schema import HISTORY, VAL_SCORES, read_table, write_table
 
 # What a run must hold before it may be called done, and what `done` vouches for.
 PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
-MODELS = ("best.keras", "model.tflite")
+HASHED = ("best.keras", "model.tflite", "val_scores.csv")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,18 @@ class Run:
 
     @property
     def config(self) -> RunConfig:
-        """The run's choices, with the model's own defaults filled in."""
-        return RunConfig.from_json(self.need("config.json").read_text(encoding="utf-8"))
+        """The run's choices, with the model's own defaults filled in.
+
+        Raises:
+            ConfigError: If it is spoilt, or was written by a version with other parameters.
+        """
+        try:
+            return RunConfig.from_json(self.need("config.json").read_text(encoding="utf-8"))
+        except ConfigError as error:
+            raise ConfigError(
+                f"config.json of the run {self.run_id} must be one of this version. Received:"
+                f" {error} Delete {self.folder} and train again, or compare named runs without it."
+            ) from error
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -67,6 +78,26 @@ class Run:
                 f" {len(history)} epochs and none. Lower the learning rate, or train it again."
             )
         return history.iloc[int(history["val_loss"].argmin())]
+
+    @property
+    def val_scores(self) -> pd.DataFrame:
+        """The exported model's score of each validation image (schema.VAL_SCORES).
+
+        Raises:
+            RunError: If the file isn't the one that the run finished with.
+        """
+        self.check_hash("val_scores.csv")
+        return read_table(self.folder / "val_scores.csv", VAL_SCORES)
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """What the run costs: `flops` an image, `parameters`, `duration_s` of its training."""
+        facts = self.read_object("model.json", "flops", "parameters")
+        return {
+            "flops": facts["flops"],
+            "parameters": facts["parameters"],
+            "duration_s": float(self.history["duration_s"].sum()),
+        }
 
     @property
     def best_model(self) -> Path:
@@ -132,6 +163,20 @@ class Run:
             )
         return content
 
+    def check_hash(self, name: str) -> None:
+        """Check that a file is the one that the run finished with.
+
+        Raises:
+            RunError: If it is missing or another one.
+        """
+        hashes = self.read_object("done", "sha256")["sha256"]
+        expected, received = hashes.get(name), sha256_file(self.need(name))
+        if received != expected:
+            raise RunError(
+                f"{name} of the run {self.run_id} must be the file that the run finished with.\n"
+                f"- {expected}\n+ {received}\nRestore it, or delete {self.folder} and train again."
+            )
+
 
 def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> Run:
     """Make a run's folder and write what explains it, before anything can go wrong.
@@ -154,14 +199,14 @@ def create_run(models: Path, config: RunConfig, provenance: dict[str, Any]) -> R
 
 
 def finish_run(run: Run) -> None:
-    """Write `done`, with the hashes of the run's models.
+    """Write `done`, with the hashes of the run's models and validation scores.
 
     Raises:
         RunError: If a file that a finished run must hold is missing.
     """
     for name in PARTS:
         run.need(name)
-    hashes = {name: sha256_file(run.need(name)) for name in MODELS}
+    hashes = {name: sha256_file(run.need(name)) for name in HASHED}
     write_json(run.folder / "done", {"finished_at": now(), "sha256": hashes})
 
 
@@ -169,7 +214,7 @@ def verify_run(run: Run) -> None:
     """Check that a run is finished, whole, and its models are those that it finished with.
 
     Raises:
-        RunError: If it isn't finished, a part is missing, or a model changed since.
+        RunError: If it isn't finished, a part is missing, or a model or its scores changed since.
     """
     if not run.done:
         raise RunError(
@@ -178,14 +223,22 @@ def verify_run(run: Run) -> None:
         )
     for name in PARTS:
         run.need(name)
-    hashes = run.read_object("done", "sha256")["sha256"]
-    for name in MODELS:
-        expected, received = hashes.get(name), sha256_file(run.need(name))
-        if received != expected:
-            raise RunError(
-                f"{name} of the run {run.run_id} must be the file that the run finished with."
-                f"\n- {expected}\n+ {received}\nRestore it, or delete {run.folder} and train again."
-            )
+    for name in HASHED:
+        run.check_hash(name)
+
+
+def write_val_scores(run: Run, images: pd.DataFrame, scores: np.ndarray) -> None:
+    """Write what the exported model scores the validation images, for comparing runs on them.
+
+    Args:
+        run: A run with an exported model.
+        images: The split's rows of the val side, `pathname`, `label` and `group` among them.
+        scores: P(photo) of each, float32 (n,).
+    """
+    # Nine digits tell every float32 from its neighbours.
+    rounded = [float(f"{score:.9g}") for score in scores]
+    rows = images[["pathname", "label", "group"]].assign(score=rounded)
+    write_table(rows, run.folder / "val_scores.csv", VAL_SCORES)
 
 
 def _make_folder(models: Path, name: str, number: int = 1) -> Path:

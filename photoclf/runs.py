@@ -1,7 +1,7 @@
 """Many runs: listed, found, compared at their best epochs without TensorFlow, one chosen."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, did_you_mean
 from photoclf.events import read_scalars, smooth
 from photoclf.files import read_json, write_json
+from photoclf.paths import Workspace
 from photoclf.run import Run, create_run, finish_run, now, verify_run
 from photoclf.schema import EVENTS, check_table
+from photoclf.split import read_split, split_hash
 
 __all__ = [
     "Run",
-    "choose_run",
     "comparison_table",
     "create_run",
     "find_run",
@@ -75,6 +76,40 @@ def find_run(models: Path, config: RunConfig, split_hash: str) -> Run | None:
     return max(same, key=lambda run: (run.done, _age(run)), default=None)
 
 
+def comparable_runs(workspace: Workspace) -> list[Run]:
+    """List the finished runs that were trained on the workspace's split, oldest first."""
+    wanted = split_hash(read_split(workspace.split))
+    return [r for r in list_runs(workspace.models) if r.done and is_on_split(r, wanted)]
+
+
+def sweep_runs(workspace: Workspace, sweep: str) -> list[Run]:
+    """List the runs of a sweep's finished trials.
+
+    Args:
+        workspace: Holds the sweep's folder.
+        sweep: The sweep's name, which is its space's.
+
+    Raises:
+        RunError: If there is no such sweep, none of its trials is finished, or a run is gone.
+    """
+    names = sorted(path.name for path in workspace.sweeps.glob("*") if path.is_dir())
+    if sweep not in names:
+        raise RunError(
+            f"A sweep must be one of {', '.join(names) or 'none so far'}. Received: {sweep!r}."
+            f"{did_you_mean(sweep, names)}"
+        )
+    states = [
+        read_json(path) for path in sorted((workspace.sweeps / sweep).glob("trials/*/state.json"))
+    ]
+    found = [state["run_id"] for state in states if state.get("state") == "done"]
+    if not found:
+        raise RunError(
+            f"A sweep must have a finished trial to be compared. Received: {sweep}, with"
+            f" {len(states)} trials and none finished. Run it: photoclf sweep {sweep}."
+        )
+    return [load_run(workspace.models, run_id) for run_id in dict.fromkeys(found)]
+
+
 def read_events(runs: Sequence[Run]) -> pd.DataFrame:
     """Read the runs' TensorBoard scalars as one tidy frame.
 
@@ -106,13 +141,16 @@ def read_events(runs: Sequence[Run]) -> pd.DataFrame:
     return check_table(frame[list(EVENTS.columns)].reset_index(drop=True), EVENTS)
 
 
-def comparison_table(runs: Sequence[Run], metric: str) -> pd.DataFrame:
+def comparison_table(
+    runs: Sequence[Run], metric: str, events: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Compare finished runs as TensorBoard's table does, each at its best epoch.
 
     Args:
         runs: Trained on one split; unfinished ones are left out.
         metric: A tag of `read_events`, such as `val_loss` or `val_accuracy`. The best epoch is
             that of the lowest `val_loss`, whatever the metric.
+        events: What `read_events` returned for these runs; read when not given.
 
     Returns:
         One row a run, with the columns `run`, `smoothed` (weight 0.6), `value`, `step` (epoch
@@ -121,39 +159,33 @@ def comparison_table(runs: Sequence[Run], metric: str) -> pd.DataFrame:
     Raises:
         RunError: If the splits differ, or a run has no such event at its best epoch.
     """
-    runs = _comparable(runs)
-    events = read_events(runs)
+    runs = need_comparable(runs)
+    events = read_events(runs) if events is None else events
     events = events[events["tag"] == metric]
     rows = [_comparison_row(run, events[events["run"] == run.run_id], metric) for run in runs]
     return pd.DataFrame(rows).astype({"step": "int64"})
 
 
-def choose_run(runs: Sequence[Run]) -> Run:
-    """Choose the finished run with the lowest `val_loss`, the oldest when several are equal.
-
-    Raises:
-        RunError: If none is finished, or their splits differ.
-    """
-    return min(_comparable(runs), key=lambda run: (run.best_epoch["val_loss"], _age(run)))
-
-
-def write_choice(path: Path, run: Run, runs: Sequence[Run]) -> None:
-    """Write which run was chosen, and among which.
+def write_choice(
+    path: Path, run: Run, runs: Sequence[Run], reason: Mapping[str, Any] | None = None
+) -> None:
+    """Write which run was chosen, among which, and why.
 
     Args:
         path: The workspace's `choice`.
         run: The chosen run.
         runs: All that it was compared with.
+        reason: What spoke for it, as JSON takes it; see `verdict.reason`.
     """
     best = run.best_epoch
     choice = {
         "run_id": run.run_id,
         "chosen_at": now(),
-        "criterion": "lowest val_loss",
         "val_loss": float(best["val_loss"]),
         "epoch": int(best["epoch"]),
         "split_hash": run.provenance.get("split_hash"),
         "compared": sorted(r.run_id for r in runs),
+        **(reason or {}),
     }
     write_json(Path(path), choice)
 
@@ -179,7 +211,12 @@ def read_choice(path: Path, models: Path) -> Run:
     return load_run(models, run_id)
 
 
-def _comparable(runs: Sequence[Run]) -> list[Run]:
+def need_comparable(runs: Sequence[Run]) -> list[Run]:
+    """Return the finished ones of runs that may be compared, oldest first.
+
+    Raises:
+        RunError: If none is finished, or they were trained on different splits.
+    """
     done = [run for run in runs if run.done]
     if not done:
         raise RunError(
@@ -196,7 +233,7 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
             f"- {sides[0]}\n" + "\n".join(f"+ {side}" for side in sides[1:]) + "\n"
             "Compare those of one split, or train the others again."
         )
-    return done
+    return sorted(done, key=_age)
 
 
 def _comparison_row(run: Run, series: pd.DataFrame, metric: str) -> dict[str, Any]:

@@ -114,6 +114,12 @@ HISTORY = Table(
     pathnames=(),
 )
 
+VAL_SCORES = Table(
+    "val scores",
+    {"pathname": "str", "label": "int64", "score": "float64", "group": "str"},
+    pathnames=("pathname", "group"),
+)
+
 PREDICTIONS = Table(
     "predictions",
     {

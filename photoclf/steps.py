@@ -9,23 +9,12 @@ from photoclf.audit import audit_images, ledger
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError, ConfigError, TableError
-from photoclf.files import read_json, replacing, sha256_file, write_json, write_text
-from photoclf.look import style
+from photoclf.files import read_json, sha256_file, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
-from photoclf.plots_runs import draw_curves
 from photoclf.predict import predict_folder
 from photoclf.run import Run
-from photoclf.runs import (
-    choose_run,
-    comparison_table,
-    is_on_split,
-    list_runs,
-    load_run,
-    read_choice,
-    read_events,
-    write_choice,
-)
+from photoclf.runs import load_run, read_choice
 from photoclf.schema import (
     AUDIT,
     LEDGER,
@@ -42,7 +31,6 @@ from photoclf.split import (
     check_fractions,
     make_split,
     read_split,
-    split_hash,
 )
 from photoclf.split_files import check_not_frozen
 
@@ -212,33 +200,6 @@ def cache(
     )
 
 
-def compare(workspace: Workspace) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
-    """Compare the finished runs on the workspace's split and choose one.
-
-    Returns:
-        The run with the lowest `val_loss`, and the tables of `val_loss` and `val_accuracy` (see
-        `runs.comparison_table`), also written to `reports/comparison/` with a figure.
-
-    Raises:
-        RunError: If no run on this split is finished.
-    """
-    runs = comparable_runs(workspace)
-    chosen = choose_run(runs)
-    tables = [comparison_table(runs, metric) for metric in ("val_loss", "val_accuracy")]
-    folder = workspace.comparison
-    for metric, table in zip(("val_loss", "val_accuracy"), tables, strict=True):
-        write_text(folder / f"{metric}.csv", table.to_csv(sep=";", index=False))
-    _write_curves(runs, chosen, folder / "curves.png")
-    write_choice(workspace.choice, chosen, runs)
-    return chosen, tables[0], tables[1]
-
-
-def comparable_runs(workspace: Workspace) -> list[Run]:
-    """List the finished runs that were trained on the workspace's split, oldest first."""
-    wanted = split_hash(read_split(workspace.split))
-    return [r for r in list_runs(workspace.models) if r.done and is_on_split(r, wanted)]
-
-
 def predict(
     workspace: Workspace, folder: Path, run: Run, *, out: Path, progress: bool = False
 ) -> pd.DataFrame:
@@ -294,15 +255,3 @@ def _manifest_of(
         return scan(workspace, archive, ignored_folders=ignored_folders)
     except ArchiveError:
         return None
-
-
-def _write_curves(runs: list[Run], chosen: Run, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    events = read_events(runs)
-    with style():
-        figure = Figure(figsize=(11, 4.2), layout="constrained")
-        for axes, tag in zip(figure.subplots(1, 2), ("val_loss", "val_accuracy"), strict=True):
-            draw_curves(axes, events, tag, smoothed=0.6, highlight=chosen.run_id)
-        with replacing(path) as file:
-            figure.savefig(file, format="png", dpi=150)

@@ -12,16 +12,18 @@ from photoclf.averaging import WeightAverage
 from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache, build_cache
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
+from photoclf.classifier import Classifier, score_cached
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import RunError
 from photoclf.export import export_model
 from photoclf.files import sha256_file, write_json
+from photoclf.hparams import write_hparams
 from photoclf.models import AVERAGED, build_model, training_view
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.provenance import collect_provenance
-from photoclf.run import Run, create_run, finish_run, verify_run
+from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scores
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
 
@@ -94,6 +96,8 @@ def train(
             return run
         stopper = _fit(run, model, config, split, cache, progress)
         _export(run, split, cache)
+        _score_val(run, split, cache, threads)
+        write_hparams(run)
         finish_run(run)
         stopper.finish()
     return run
@@ -190,6 +194,13 @@ def _export(run: Run, split: pd.DataFrame, cache: PixelCache) -> None:
             **facts,
         },
     )
+
+
+def _score_val(run: Run, split: pd.DataFrame, cache: PixelCache, threads: int) -> None:
+    # By the exported model, which is what will predict, and without another pass of Keras.
+    rows = _side(split, "val")
+    classifier = Classifier.load(run, threshold=0.5, threads=threads)
+    write_val_scores(run, rows, score_cached(classifier, cache, rows["pathname"]))
 
 
 def _side(split: pd.DataFrame, side: str) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def test_a_resample_is_measured_as_if_its_images_had_been_copied():
     y, s = some(40)
     s = s.round(1)
     group = np.arange(40) // 4
-    weights = intervals._draw_weights(np.random.default_rng(0), 3, 10)
+    weights = intervals.draw_weights(np.random.default_rng(0), 3, 10)
     assert weights.sum(axis=1).tolist() == [10, 10, 10]
     received = WeightedMetrics(y, s, 0.5, group).metrics(weights)
     for draw in range(3):

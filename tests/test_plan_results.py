@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from photoclf import steps
 from photoclf.cli import main
+from photoclf.comparison_report import compare
 from photoclf.errors import ConfigError, RunError, SplitError
 from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.paths import Workspace
@@ -83,13 +84,13 @@ def test_a_plan_s_splits_are_in_the_order_of_their_numbers(tmp_path):
 def test_runs_of_different_splits_are_never_compared_and_each_split_has_its_choice(copy):
     for name, compared in (("without_1", 2), ("without_2", 1)):
         workspace = Workspace(copy.root, name)
-        chosen, losses, _ = steps.compare(workspace)
-        assert len(losses) == compared
+        comparison = compare(workspace, pages=False)
+        assert len(comparison.members) == compared
         assert workspace.choice.relative_to(copy.models) == Path("splits", name, "choice.json")
-        assert steps.find_run_named(workspace) == chosen
+        assert steps.find_run_named(workspace) == comparison.chosen_run
     assert not copy.choice.exists()
     with pytest.raises(RunError):
-        steps.compare(copy)  # none was trained on data/split.csv
+        compare(copy)  # none was trained on data/split.csv
     told = call("evaluate", "--workspace", copy.root, "--split", "without_2")
     assert told.exit_code == 0, told.output
     assert list_runs(copy.models)[2].run_id in told.output

@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from photoclf import look, plots_archive, plots_runs, plots_scores
+from photoclf import look, plots_archive, plots_runs, plots_scores, plots_sweep
 from photoclf.errors import TableError
 from photoclf.events import smooth
 from photoclf.look import shorten
 from photoclf.messages import Messages, wording
 
-PLOTS = {**vars(plots_archive), **vars(plots_runs), **vars(plots_scores)}
+PLOTS = {**vars(plots_archive), **vars(plots_runs), **vars(plots_scores), **vars(plots_sweep)}
 HOSTILE = ["a$b$c_{", "\udc80\udcff", "line\nbreak\t", r"\frac{1}{", "é" * 300, ""]
 
 
@@ -59,6 +59,38 @@ def layers(numbers=(0, 900, 18000)):
     )
 
 
+def runs(n=4):
+    values = np.linspace(0.2, 0.5, 2 * n)
+    return pd.DataFrame({"run_id": [f"run {i}" for i in range(2 * n)], "val_loss": values})
+
+
+def points(n=4):
+    return pd.DataFrame(
+        {
+            "rank": range(1, n + 1),
+            "runs": 2,
+            "filters": ["8,16", "16,32"] * (n // 2) + ["none"] * (n % 2),
+            "learning_rate": 10.0 ** -np.arange(1, n + 1),
+            "mean": np.linspace(0.2, 0.5, n),
+            "flops": np.linspace(5e6, 1e6, n),
+            "parameters": np.linspace(5e4, 1e3, n).astype(int),
+            "duration_s": np.linspace(9, 30, n),
+            "run_ids": [[f"run {2 * i}", f"run {2 * i + 1}"] for i in range(n)],
+        }
+    )
+
+
+def finalists(n=3):
+    frame = pd.DataFrame({"rank": range(2, n + 2), "difference": 0.1})
+    return frame.assign(low=-0.05, high=0.2, told_apart=[i % 2 == 0 for i in range(n)])
+
+
+def effects(names=("filters", "dropout")):
+    n = len(names)
+    frame = pd.DataFrame({"parameter": list(names), "importance": [1 / n] * n if n else []})
+    return frame.assign(p_holm=[0.01, *[0.5] * n][:n])
+
+
 COUNTS = pd.Series({"Photo": 12, "Text": 1500, "Sketch": 0})
 LABELS, SCORES = np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.45])
 CONFUSION = {"tp": 1203, "fp": 3, "fn": 5, "tn": 7}
@@ -74,6 +106,11 @@ DRAWINGS = {
     "draw_rates": (rates(),),
     "draw_heat": (image(), np.eye(4)),
     "draw_parameters": (layers(),),
+    "draw_points": (points(), runs(), "val_loss"),
+    "draw_differences": (finalists(), "val_loss"),
+    "draw_importance": (effects(),),
+    "draw_slice": (points(), "learning_rate", "val_loss"),
+    "draw_pareto": (points(), "flops", "val_loss", [True, True, False, True]),
 }
 
 
@@ -155,6 +192,15 @@ def test_importing_and_drawing_change_nothing_for_the_rest_of_the_process():
         ("draw_heat", (image(), np.full((2, 2), np.nan))),
         ("draw_parameters", (layers(()),)),
         ("draw_parameters", (layers((5,)),)),
+        ("draw_points", (points(0), runs(0), "val_loss")),
+        ("draw_points", (points(40), runs(40), "val_loss")),
+        ("draw_differences", (finalists(0), "val_loss")),
+        ("draw_importance", (effects(()),)),
+        ("draw_importance", (effects().assign(importance=np.nan),)),
+        ("draw_slice", (points(), "filters", "val_loss")),
+        ("draw_slice", (points(12), "learning_rate", "val_accuracy")),
+        ("draw_slice", (points(1), "learning_rate", "val_loss")),
+        ("draw_pareto", (points(1), "duration_s", "val_loss", [True])),
     ],
 )
 def test_little_or_no_data_still_draws(name, arguments):
@@ -175,6 +221,10 @@ def test_names_of_files_are_never_read_as_formulas():
     )
     plots_scores.draw_confusion(axes[4], CONFUSION, HOSTILE[:2])
     rendered(figure)
+    ax = Figure().subplots()
+    plots_sweep.draw_slice(ax, points(6).assign(**{"$x_{": HOSTILE}), "$x_{", "val_loss")
+    rendered(plots_sweep.draw_importance(Figure().subplots(), effects(HOSTILE)).figure)
+    rendered(ax.figure)
     figure = Figure()
     plots_archive.draw_samples(figure, [image()] * len(HOSTILE), HOSTILE)
     rendered(figure)
@@ -185,6 +235,7 @@ def test_columns_that_a_drawing_needs_are_named_when_missing():
         ("draw_sizes", audit()),
         ("draw_rates", rates()),
         ("draw_parameters", layers()),
+        ("draw_importance", effects()),
     ):
         with pytest.raises(TableError, match=frame.columns[-1]):
             PLOTS[name](Figure().subplots(), frame.iloc[:, :-1])
@@ -351,3 +402,32 @@ def test_all_properties_together_stand_above_each_alone():
     assert names == ["encoding", "weight", "all together"]
     assert [bar.get_width() for bar in ax.patches] == [0.3, 0.9, 0.95]
     assert ax.get_xlim()[0] < 0.3
+
+
+def test_the_chosen_point_stands_out_and_bars_are_those_of_means():
+    ax = plots_sweep.draw_points(
+        Figure().subplots(), points(), runs(), "val_loss", noise=0.1, chosen=2
+    )
+    bars = [line for line in ax.lines if line.get_marker() == "None"]
+    np.testing.assert_allclose(np.ptp(bars[0].get_xdata()), 2 * 0.1 / np.sqrt(2))
+    assert [to_rgb(bar.get_color()) == to_rgb(look.MAIN) for bar in bars] == [
+        False, True, False, False,
+    ]  # fmt: skip
+    without = plots_sweep.draw_points(Figure().subplots(), points(), runs(), "val_loss")
+    assert len(without.lines) == len(ax.lines) - 4
+
+
+def test_the_front_goes_from_the_cheapest_to_the_best():
+    ax = plots_sweep.draw_pareto(
+        Figure().subplots(), points(), "flops", "val_loss", [True, False, True, True]
+    )
+    (front,) = ax.lines
+    assert front.get_xdata().tolist() == pytest.approx([1, 7 / 3, 5])
+    assert [t.get_text() for t in ax.texts] == ["1", "2", "3", "4"]
+
+
+def test_a_parameter_with_many_decades_gets_a_logarithmic_axis():
+    ax = plots_sweep.draw_slice(Figure().subplots(), points(), "learning_rate", "val_loss")
+    assert ax.get_xscale() == "log"
+    ax = plots_sweep.draw_slice(Figure().subplots(), points(), "filters", "val_loss")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["8-16", "16-32"]

@@ -25,6 +25,7 @@ from photoclf.markup import Html, element, table
 from photoclf.messages import Messages, wording
 from photoclf.paths import Workspace, find_notebook
 from photoclf.report import NOTEBOOK, render_report
+from photoclf.run import write_val_scores
 from photoclf.runs import create_run, finish_run, write_choice
 from photoclf.schema import AUDIT, HISTORY, SPLIT, write_table
 from photoclf.split import make_split, split_hash
@@ -86,6 +87,8 @@ def make_run(workspace, split):
     row = dict.fromkeys(HISTORY.columns, 0.5) | {"epoch": 0}
     write_table(pd.DataFrame([row]), run.folder / "history.csv", HISTORY)
     write_json(run.folder / "model.json", {})
+    val = split[split.split == "val"]
+    write_val_scores(run, val, np.full(len(val), 0.5))
     run.best_model.write_bytes(b"weights")
     run.exported_model.write_bytes(b"model")
     finish_run(run)

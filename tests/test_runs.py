@@ -1,7 +1,6 @@
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 from datetime import datetime
@@ -19,88 +18,27 @@ from photoclf import run as run_module
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, TableError
 from photoclf.events import masked_crc32c, read_scalars
-from photoclf.files import sha256_file
+from photoclf.files import sha256_file, write_json
+from photoclf.paths import Workspace
 from photoclf.runs import (
     Run,
-    choose_run,
+    comparable_runs,
     comparison_table,
     create_run,
     find_run,
     finish_run,
     list_runs,
     load_run,
+    need_comparable,
     read_choice,
     read_events,
     smooth,
+    sweep_runs,
     verify_run,
     write_choice,
 )
-from photoclf.schema import EVENTS, HISTORY, write_table
-
-SPLIT = "a" * 64
-START = 1_700_000_000.0
-
-
-def history(val_losses):
-    n = len(val_losses)
-    return pd.DataFrame(
-        {
-            "epoch": range(n),
-            "loss": np.linspace(0.7, 0.1, n),
-            "accuracy": np.linspace(0.5, 0.9, n),
-            "val_loss": val_losses,
-            "val_accuracy": np.linspace(0.5, 0.8, n),
-            "learning_rate": 1e-3,
-            "duration_s": 2.0,
-        }
-    )
-
-
-def event(step, tag=None, value=0.0, *, wall_time=None, tensor=False):
-    wall_time = START + 10 * step if wall_time is None else wall_time
-    message = Event(wall_time=wall_time, step=step)
-    if tag and tensor:
-        entry = message.summary.value.add(tag=tag)
-        entry.tensor.dtype = 1
-        entry.tensor.float_val.append(value)
-    elif tag:
-        message.summary.value.add(tag=tag, simple_value=value)
-    return message.SerializeToString()
-
-
-def record(payload):
-    head = struct.pack("<Q", len(payload))
-    crcs = masked_crc32c([head, payload])
-    return head + struct.pack("<I", crcs[0]) + payload + struct.pack("<I", crcs[1])
-
-
-def write_events(folder, payloads, name="events.out.tfevents.1.host.1.0.v2"):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(b"".join(record(p) for p in payloads))
-    return folder / name
-
-
-def write_logs(run, frame):
-    for folder, prefix in (("train", ""), ("validation", "val_")):
-        payloads = [
-            event(row.epoch, f"epoch_{tag}", getattr(row, prefix + tag))
-            for row in frame.itertuples()
-            for tag in ("loss", "accuracy")
-        ]
-        write_events(run.logs / folder, payloads)
-
-
-def make_run(models, val_losses=(0.6, 0.4, 0.5), *, split=SPLIT, done=True, **choices):
-    run = create_run(models, RunConfig(**choices), {"split_hash": split})
-    frame = history(list(val_losses))
-    write_table(frame, run.folder / "history.csv", HISTORY)
-    write_logs(run, frame)
-    for name in ("best.keras", "model.tflite", "model.json"):
-        (run.folder / name).write_text(f"{name} of {run.run_id}")
-    if done:
-        finish_run(run)
-    return run
-
+from photoclf.schema import EVENTS
+from tests.made_runs import SPLIT, START, event, make_run, record, write_events
 
 # Folders
 
@@ -144,7 +82,9 @@ def test_done_vouches_for_the_models(tmp_path):
         verify_run(run)
 
 
-@pytest.mark.parametrize("name", ["history.csv", "best.keras", "model.tflite", "model.json"])
+@pytest.mark.parametrize(
+    "name", ["history.csv", "best.keras", "model.tflite", "model.json", "val_scores.csv"]
+)
 def test_a_run_that_lacks_a_part_is_not_finished(tmp_path, name):
     run = make_run(tmp_path, done=False)
     (run.folder / name).unlink()
@@ -507,7 +447,7 @@ def test_each_row_comes_from_the_runs_best_epoch(tmp_path, metric):
 
 def test_runs_of_different_splits_are_refused_with_both_sides(tmp_path):
     ours, theirs = make_run(tmp_path), make_run(tmp_path, split="b" * 64)
-    for act in (choose_run, lambda runs: comparison_table(runs, "val_loss")):
+    for act in (need_comparable, lambda runs: comparison_table(runs, "val_loss")):
         with pytest.raises(RunError) as caught:
             act([ours, theirs])
         assert f"- {'a' * 64} {ours.run_id}\n+ {'b' * 64} {theirs.run_id}\n" in str(caught.value)
@@ -518,20 +458,63 @@ def test_a_metric_that_was_not_logged_is_named(tmp_path):
         comparison_table([make_run(tmp_path)], "val_auc")
 
 
-def test_the_lowest_val_loss_is_chosen_and_the_unfinished_are_passed_over(tmp_path):
+def test_the_unfinished_are_passed_over(tmp_path):
     worse, better = make_run(tmp_path, (0.4,)), make_run(tmp_path, (0.9, 0.3, 0.8))
     unfinished = make_run(tmp_path, (0.1,), done=False)
-    assert choose_run([worse, better, unfinished]) == better
+    assert need_comparable([better, unfinished, worse]) == [worse, better]
     assert len(comparison_table([worse, better, unfinished], "val_loss")) == 2
     with pytest.raises(RunError, match="must be finished"):
-        choose_run([unfinished])
+        need_comparable([unfinished])
     with pytest.raises(RunError, match="0 runs"):
-        choose_run([])
+        need_comparable([])
 
 
-def test_of_equal_runs_the_oldest_is_chosen_in_any_order(tmp_path):
-    first, second = make_run(tmp_path), make_run(tmp_path)
-    assert choose_run([second, first]) == choose_run([first, second]) == first
+def write_trial(workspace, number, state, run_id=""):
+    folder = workspace.models / "sweeps" / "depth" / "trials" / f"{number:04d}_0"
+    write_json(folder / "state.json", {"number": number, "state": state, "run_id": run_id})
+
+
+def test_a_sweeps_runs_are_those_of_its_finished_trials(tmp_path):
+    workspace = Workspace(tmp_path)
+    with pytest.raises(RunError, match="none so far"):
+        sweep_runs(workspace, "depth")
+    run, other = make_run(workspace.models), make_run(workspace.models)
+    write_trial(workspace, 0, "failed")
+    with pytest.raises(RunError, match=r"1 trials and none finished.*photoclf sweep depth"):
+        sweep_runs(workspace, "depth")
+    write_trial(workspace, 1, "done", run.run_id)
+    write_trial(workspace, 2, "paused", other.run_id)
+    assert sweep_runs(workspace, "depth") == [run]
+    with pytest.raises(RunError, match="Did you mean 'depth'"):
+        sweep_runs(workspace, "deepth")
+
+
+def test_the_runs_on_the_workspaces_split_are_comparable(own_copy):
+    (run,) = comparable_runs(own_copy)
+    make_run(own_copy.models)
+    assert comparable_runs(own_copy) == [run]
+
+
+def test_scores_that_changed_since_the_run_finished_are_refused(tmp_path):
+    run = make_run(tmp_path)
+    assert len(run.val_scores) == 4
+    path = run.folder / "val_scores.csv"
+    path.write_text(path.read_text().replace("0.9", "0.8"))
+    with pytest.raises(RunError, match=r"val_scores\.csv(.|\n)*train again"):
+        _ = run.val_scores
+    with pytest.raises(RunError, match=r"val_scores\.csv"):
+        verify_run(run)
+    path.unlink()
+    with pytest.raises(RunError, match="must hold val_scores.csv"):
+        _ = run.val_scores
+
+
+def test_a_run_that_does_not_tell_its_cost_says_what_to_do(tmp_path):
+    run = make_run(tmp_path)
+    assert run.cost == {"flops": 1000, "parameters": 10, "duration_s": 6.0}
+    write_json(run.folder / "model.json", {"parameters": 10})
+    with pytest.raises(RunError, match=r"flops.*train again"):
+        _ = run.cost
 
 
 def test_a_choice_is_read_as_it_was_written(tmp_path):
@@ -541,6 +524,8 @@ def test_a_choice_is_read_as_it_was_written(tmp_path):
     choice = json.loads((tmp_path / "choice.json").read_text())
     assert choice["compared"] == [run.run_id for run in runs]
     assert (choice["epoch"], choice["val_loss"]) == (0, 0.2)
+    write_choice(tmp_path / "choice.json", runs[0], runs, {"verdict": {"en": "Because."}})
+    assert json.loads((tmp_path / "choice.json").read_text())["verdict"] == {"en": "Because."}
 
 
 def test_a_choice_that_is_missing_spoilt_or_gone_is_told(tmp_path):

@@ -87,7 +87,7 @@ def test_a_finished_run_holds_what_explains_it(uninterrupted):
     verify_run(run)
     assert {p.name for p in run.folder.iterdir()} == {
         *("config.json", "provenance.json", "history.csv", "logs", "state.json"),
-        *("best.keras", "model.tflite", "model.json", "done"),
+        *("best.keras", "model.tflite", "model.json", "val_scores.csv", "done"),
     }
     assert run.config == TINY.resolved()
     assert run.provenance["split_hash"] == split_hash(read_split(workspace.split))
@@ -124,6 +124,21 @@ def test_the_kept_model_is_that_of_the_best_epoch(uninterrupted):
     scores = litert_scores(run.exported_model.read_bytes(), images).astype(float)
     loss = -np.log(np.where(val["label"] == 1, scores, 1 - scores)).mean()
     assert loss == pytest.approx(run.best_epoch["val_loss"], rel=1e-4)
+
+
+def test_the_val_scores_are_those_of_the_exported_model_and_tell_the_same_loss(uninterrupted):
+    run, workspace = uninterrupted
+    rows = read_split(workspace.split).query("split == 'val'")
+    scores = run.val_scores
+    assert scores["pathname"].tolist() == rows["pathname"].tolist()
+    assert scores["label"].tolist() == rows["label"].tolist()
+    assert scores["group"].tolist() == rows["group"].tolist()
+    p = np.where(scores["label"] == 1, scores["score"], 1 - scores["score"])
+    assert -np.log(p).mean() == pytest.approx(run.best_epoch["val_loss"], abs=1e-4)
+    assert (p > 0.5).mean() == pytest.approx(run.best_epoch["val_accuracy"])
+    assert run.cost["parameters"] == keras.models.load_model(run.best_model).count_params()
+    assert run.cost["flops"] > run.cost["parameters"]
+    assert len(list((run.logs / "hparams").iterdir())) == 1
 
 
 def test_two_trainings_of_one_config_give_the_same_bits(uninterrupted, tmp_path):
@@ -182,7 +197,7 @@ def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(
     assert steps == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("place", ["export_model", "finish_run"])
+@pytest.mark.parametrize("place", ["export_model", "write_val_scores", "finish_run"])
 def test_a_kill_after_the_last_epoch_costs_no_epoch(place, workspace, monkeypatch):
     def dying(*arguments):
         raise KeyboardInterrupt
