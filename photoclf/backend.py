@@ -7,6 +7,7 @@ import os
 
 from photoclf.errors import RunError
 from photoclf.quiet import quiet_stderr
+from photoclf.workers import available_threads
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # Whatever goes wrong comes as a Python exception as well; even TensorFlow's errors on the stream
@@ -17,14 +18,7 @@ with quiet_stderr():
     import keras
     import tensorflow as tf
 
-__all__ = ["available_threads", "configure", "keras", "tf"]
-
-
-def available_threads() -> int:
-    """Return the number of processor threads this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["configure", "keras", "tf"]
 
 
 def configure(

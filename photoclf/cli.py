@@ -49,20 +49,38 @@ def train(workspace: Workspace, **choices: Any) -> None:
 @options.workspace
 @options.on_split
 @click.option("--max-trials", type=click.IntRange(1), show_default="all", help="Trials at most.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    show_default="by cores and memory",
+    help="Trials at once on this machine.",
+)
+@click.option(
+    "--scheduler",
+    default="",
+    show_default="a cluster on this machine",
+    help="Address of a Dask cluster, such as tcp://10.0.0.5:8786.",
+)
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
-def sweep(workspace: Workspace, space: str, max_trials: int | None, retry_failed: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Check the space and show its trials; train nothing.")
+def sweep(workspace: Workspace, space: str, dry_run: bool, **choices: Any) -> None:
     """Run the trials of SPACE (a name such as depth, or a YAML file); goes on where it was."""
-    from photoclf.sweep import read_space, run_sweep
+    from photoclf.points import best_first
+    from photoclf.space import read_space
+    from photoclf.sweep import describe_plan, read_sweep, run_sweep, sweep_is_complete
 
-    table = run_sweep(
-        read_space(space),
-        workspace,
-        max_trials=max_trials,
-        retry_failed=retry_failed,
-        progress=True,
-    )
-    click.echo(table.sort_values("val_loss").to_string(index=False))
-    sys.exit(0 if (table.state == "done").all() else 1)
+    wanted, limit = read_space(space), choices["max_trials"]
+    if dry_run:
+        del choices["retry_failed"]
+        click.echo(describe_plan(wanted, workspace, **choices))
+        table = read_sweep(wanted, workspace, max_trials=limit).drop(columns="reason")
+        click.echo(table.to_string(index=False))
+        return
+    table = best_first(run_sweep(wanted, workspace, **choices, progress=True), wanted.objective)
+    click.echo(table.drop(columns="reason").to_string(index=False))
+    for row in table[table.reason != ""].itertuples():
+        click.echo(f"trial {row.trial} {row.state}: {row.reason}", err=True)
+    sys.exit(0 if sweep_is_complete(wanted, workspace, table, max_trials=limit) else 1)
 
 
 @main.command()

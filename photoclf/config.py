@@ -147,6 +147,10 @@ class RunConfig:
         return sha256_text(json.dumps(choices, indent=2, sort_keys=True) + "\n")[:8]
 
 
+# The names of all choices.
+CHOICES = tuple(f.name for f in dataclasses.fields(RunConfig))
+
+
 def _checked(f: dataclasses.Field, value: Any) -> Any:
     rule = f.metadata
     optional = "None" in str(f.type)

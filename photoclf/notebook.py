@@ -2,25 +2,33 @@
 
 import os
 import re
+import sysconfig
+import tempfile
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from photoclf.config import RunConfig
+from photoclf.config import CHOICES, RunConfig
 from photoclf.errors import ConfigError, PhotoclfError, did_you_mean
 from photoclf.files import read_json, write_json
 from photoclf.paths import Workspace, find_notebook
 
 
 class NotebookError(PhotoclfError):
-    """A notebook's cell failed, or its kernel died."""
+    """A notebook's cell failed."""
+
+
+class KernelDiedError(NotebookError):
+    """A notebook's kernel died under it, or never started: killed, or out of memory."""
 
 
 # What IPython itself puts among a notebook's variables.
 _CHECKED = "_photoclf_checked_parameters"
 # `_`, `_3`, `_i`, `_i3`, `_ih`, `_oh`, `_dh`, `__name__` and the like, and lists and functions.
 _OF_IPYTHON = re.compile(r"_+(i{0,3}|i?\d+|[iod]h|exit_code|ipy\w*|session|pydev\w*)|__\w+__?")
+_LONGEST_SOCKET_FOLDER = 80
 _MADE_BY_IPYTHON = {"In": list, "Out": dict, "exit": object, "quit": object, "open": object}
 
 
@@ -81,24 +89,30 @@ def run_config(variables: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: If a value is out of range.
     """
-    names = RunConfig.__dataclass_fields__
-    return RunConfig.from_mapping({k: v for k, v in variables.items() if k in names})
+    return RunConfig.from_mapping({k: v for k, v in variables.items() if k in CHOICES})
 
 
 def execute_notebook(
-    name: str, output: Path, parameters: Mapping[str, Any], *, folder: Path
+    name: str,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    folder: Path,
+    log: TextIO | None = None,
 ) -> None:
     """Run one of the project's notebooks with papermill, in a kernel of its own.
 
     Args:
         name: Its name, such as `03_train_run`.
-        output: Where the executed notebook goes, also when a cell fails. It holds no absolute
-            path of papermill's.
+        output: Where the executed notebook goes, also when a cell fails. It names no folder of
+            this machine.
         parameters: Values for its parameters.
         folder: The folder that the kernel runs in; relative parameters are relative to it.
+        log: Where what the cells print goes as well, as it is printed.
 
     Raises:
         ConfigError: If the notebook has no such parameter, or the notebook refused a value.
+        KernelDiedError: If the kernel died.
         NotebookError: If a cell failed; it names the error.
     """
     # Here: papermill takes a second to load, and nobody else who imports this module needs it.
@@ -114,18 +128,21 @@ def execute_notebook(
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(output),
-            parameters=dict(parameters),
-            cwd=str(folder),
-            kernel_name="python3",
-            progress_bar=False,
-            # A kernel that is told to end says so as an error, which frightens for nothing.
-            extra_arguments=["--IPKernelApp.log_level=50"],
-            request_save_on_cell_execute=False,
-            config=_kernel_config(),
-        )
+        with _own_sockets() as config:
+            papermill.execute_notebook(
+                str(source),
+                str(output),
+                parameters=dict(parameters),
+                cwd=str(folder),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=log,
+                stderr_file=log,
+                # A kernel that is told to end says so as an error, which frightens for nothing.
+                extra_arguments=["--IPKernelApp.log_level=50"],
+                request_save_on_cell_execute=False,
+                config=config,
+            )
     except PapermillExecutionError as error:
         if error.ename == ConfigError.__name__:
             raise ConfigError(error.evalue) from error
@@ -134,28 +151,56 @@ def execute_notebook(
         ) from error
     except (PapermillException, RuntimeError) as error:
         # nbclient says that a kernel died (killed, out of memory) with a RuntimeError.
-        raise NotebookError(f"The kernel of {name} must live. Received: {error}") from error
+        raise KernelDiedError(f"The kernel of {name} must live. Received: {error}") from error
     finally:
-        _forget_paths(output)
+        _forget_paths(output, folder)
 
 
-def _kernel_config() -> Any:
-    """Have the kernel talk over sockets of this user where there are any.
+@contextmanager
+def _own_sockets() -> Iterator[Any]:
+    """Have a kernel talk over sockets of its own where there are any.
 
-    Network ports may collide between kernels that start at once, and anyone on the machine may
-    listen.
+    Network ports, and the names that Jupyter gives sockets by default, collide between kernels that
+    start at once: one of them never answers. And anyone on the machine may listen to a port.
     """
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc"}}) if os.name == "posix" else Config()
+    with tempfile.TemporaryDirectory(prefix="photoclf-", ignore_cleanup_errors=True) as folder:
+        # A socket's path may have some hundred bytes.
+        if os.name == "posix" and len(folder) < _LONGEST_SOCKET_FOLDER:
+            yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+        else:
+            yield Config()
 
 
-def _forget_paths(output: Path) -> None:
-    """Leave papermill's notes in an executed notebook without the folders of this machine."""
+def _forget_paths(output: Path, folder: Path) -> None:
+    """Leave nothing in an executed notebook that tells of this machine's folders."""
     if not output.is_file():
         return
     notebook = read_json(output)
     notes = notebook["metadata"].get("papermill", {})
     for key in ("input_path", "output_path"):
         notes[key] = Path(notes.get(key) or "").name
-    write_json(output, notebook)
+    package = Path(__file__).parent
+    # The longer first: one may lie in the other. A traceback names the code's files.
+    told = {
+        str(folder.resolve()): ".",
+        str(package): package.name,
+        sysconfig.get_path("purelib"): "site-packages",
+        sysconfig.get_path("stdlib"): "python",
+        str(Path.home()): "~",
+    }
+    told = {place: name for place, name in told.items() if len(place) > 1}
+    write_json(output, _renamed(notebook, sorted(told.items(), key=lambda pair: -len(pair[0]))))
+
+
+def _renamed(value: Any, names: list[tuple[str, str]]) -> Any:
+    if isinstance(value, dict):
+        # Not in pictures, where a path could stand by chance among their letters.
+        return {k: v if k.startswith("image/") else _renamed(v, names) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if isinstance(value, str):
+        for place, name in names:
+            value = value.replace(place, name)
+    return value

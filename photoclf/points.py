@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photoclf.config import RunConfig
+from photoclf.config import CHOICES, RunConfig
 from photoclf.errors import ConfigError, did_you_mean
 from photoclf.paired import SeedNoise, pooled_noise
 from photoclf.run import Run
@@ -32,6 +32,11 @@ def check_objective(objective: str) -> str:
     return objective
 
 
+def best_first(table: pd.DataFrame, objective: str) -> pd.DataFrame:
+    """Sort a table of runs or trials by one of `OBJECTIVES`; those without a figure come last."""
+    return table.sort_values(objective, ascending=OBJECTIVES[objective], kind="stable")
+
+
 def varied_parameters(configs: Sequence[RunConfig]) -> list[str]:
     """List the parameters that differ between configs, in the order of `RunConfig`.
 
@@ -40,7 +45,7 @@ def varied_parameters(configs: Sequence[RunConfig]) -> list[str]:
     rows = [config.resolved().to_mapping() for config in configs]
     return [
         name
-        for name in RunConfig.__dataclass_fields__
+        for name in CHOICES
         if name not in _NO_CHOICES and len({str(row[name]) for row in rows}) > 1
     ]
 

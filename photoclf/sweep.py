@@ -1,120 +1,53 @@
-"""Search space → trials → papermill, one run a trial, resumable at any point."""
+"""A sweep: the trials of a space, run at once on a cluster, resumable at any point."""
 
-import dataclasses
-import itertools
-import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import yaml
-from tqdm import tqdm
 
-from photoclf.config import RunConfig
-from photoclf.errors import ConfigError, PhotoclfError, did_you_mean
-from photoclf.files import read_json, write_json
-from photoclf.notebook import execute_notebook
-from photoclf.paths import Workspace, find_space, list_spaces
-from photoclf.run import Run
-from photoclf.runs import find_run
+from photoclf.cache import build_cache
+from photoclf.cluster import ClusterError, open_cluster
+from photoclf.errors import ConfigError, PhotoclfError
+from photoclf.feasible import check_networks, usable_memory
+from photoclf.files import sha256_text
+from photoclf.locks import BusyError, locked
+from photoclf.paths import Workspace, remember_archive, resolve_archive
+from photoclf.search import Planned, Round, count_trials
+from photoclf.space import Space
 from photoclf.split import read_split, split_hash
+from photoclf.sweep_bar import SweepBar
+from photoclf.sweep_state import ENDED, Sweep
+from photoclf.trials import Trial, epochs_so_far, mark_interrupted, reached_state, run_trial
+from photoclf.workers import available_threads
 
-_KEYS = ("name", "question", "base", "grid")
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
-
-@dataclasses.dataclass(frozen=True)
-class Space:
-    """A search space: a base config, and the values that each varied parameter takes.
-
-    Args:
-        name: Names the sweep's folder.
-        question: What the sweep is to answer, in one sentence.
-        base: Parameters that all trials share.
-        grid: Parameter → its values; the trials are all combinations.
-    """
-
-    name: str
-    question: str
-    base: Mapping[str, Any]
-    grid: Mapping[str, list[Any]]
-
-    def trials(self) -> list[RunConfig]:
-        """Make the config of each trial, the last parameter varying fastest.
-
-        Raises:
-            ConfigError: If a parameter is unknown, a value out of range, or two trials are equal.
-        """
-        points = itertools.product(*self.grid.values())
-        configs = [
-            RunConfig.from_mapping({**self.base, **dict(zip(self.grid, point, strict=True))})
-            for point in points
-        ]
-        hashes = [config.hash8 for config in configs]
-        if len(set(hashes)) < len(hashes):
-            raise ConfigError(
-                f"The trials of a space must differ. Received: {self.name}, of whose"
-                f" {len(hashes)} trials {len(set(hashes))} differ. Remove repeated values."
-            )
-        return configs
+# Deaths in a row without a new epoch after which a trial is left for the next start.
+_DEATHS = 3
+_TICK_SECONDS = 1.0
 
 
-def read_space(name: str | Path) -> Space:
-    """Read a search space and check all of it before any trial starts.
+class SweepError(PhotoclfError):
+    """A sweep can't be run as asked."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what a sweep is run.
 
     Args:
-        name: A space that comes with the project, such as `depth`, or a YAML file's path.
-
-    Returns:
-        The space.
-
-    Raises:
-        ConfigError: If there is no such space, a key or parameter is unknown, a value is out of
-            range, or there is no trial.
+        jobs: Trials at once.
+        threads: Processor threads of each trial.
+        memory: Bytes that a trial takes at most, estimated.
     """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else find_space(str(name))
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"A space must be a YAML file or one of {', '.join(list_spaces())}."
-            f" Received: {str(name)!r}, which does not exist."
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"A space must be YAML. Received: {path} ({error}).") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"A space must have the keys {_KEYS}. Received: {path} without any.")
-    for key in content:
-        if key not in _KEYS:
-            raise ConfigError(
-                f"A space must have the keys {_KEYS}. Received: {key!r} in {path}."
-                f"{did_you_mean(key, _KEYS)}"
-            )
-    grid = content.get("grid") or {}
-    if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
-        raise ConfigError(
-            "`grid` must give each varied parameter a list of values, so that there are trials."
-            f" Received: {grid!r} in {path}."
-        )
-    base = content.get("base") or {}
-    if not isinstance(base, dict):
-        raise ConfigError(
-            f"`base` must give parameters their values. Received: {base!r} in {path}."
-        )
-    name = str(content.get("name", path.stem))
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ConfigError(
-            "`name` must be letters, digits, `_`, `-` and `.`, since it names a folder."
-            f" Received: {name!r} in {path}."
-        )
-    space = Space(
-        name=name,
-        question=str(content.get("question", "")),
-        base=base,
-        grid=grid,
-    )
-    space.trials()
-    return space
+
+    jobs: int
+    threads: int
+    memory: int
 
 
 def run_sweep(
@@ -122,40 +55,58 @@ def run_sweep(
     workspace: Workspace,
     *,
     max_trials: int | None = None,
+    jobs: int | None = None,
+    scheduler: str = "",
     retry_failed: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Run the trials of a space that aren't finished, each as a papermill run of `03_train_run`.
 
-    A finished trial is never run again, an interrupted one goes on from its last epoch, a failed
-    one is left unless asked for. The trials share the workspace's split and pixel cache.
+    However it was stopped, the same call goes on: a finished trial is never run again, an
+    interrupted one goes on from its last epoch, a failed one is left unless asked for. The table at
+    the end is that of a sweep that nothing disturbed. The trials share the workspace's split and
+    pixel cache, which is filled before the first of them.
 
     Args:
         space: From `read_space`.
         workspace: Must hold a split; see `paths.resolve_archive` for where its archive is found.
-        max_trials: Trials to run at most, the first ones of the space; all by default.
+        max_trials: Trials at most, the first ones of the space; all by default.
+        jobs: Trials at once on this machine; by default as many as it has cores, and memory for.
+            The processor threads of a trial are set when the sweep begins, and kept, since another
+            number of them would change last digits.
+        scheduler: Address of a Dask cluster to run them on instead.
         retry_failed: Whether to run failed trials again.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a bar over trials and epochs.
 
     Returns:
         The sweep's table, see `read_sweep`.
 
     Raises:
-        TableError: If the workspace has no split.
+        ConfigError: If a number is out of range, or a network of the space can't be built or is too
+            large for the memory.
+        SweepError: If another process runs this sweep, or it was begun on another split.
+        ClusterError: If the cluster doesn't answer, or its scheduler is lost.
+        SplitError: If the workspace has no split.
     """
-    _check_max_trials(max_trials)
-    folder = sweep_folder(space, workspace)
-    wanted = split_hash(read_split(workspace.split))
-    trials = space.trials()[:max_trials]
-    with tqdm(trials, desc=f"sweep {space.name}", unit="trial", disable=not progress) as bar:
-        for config in bar:
-            state = _state(folder, config)
-            finished = _finished_run(workspace, config, wanted)
-            if finished is None and (retry_failed or state.get("state") != "failed"):
-                _run_trial(folder, config, workspace, wanted)
-            best = read_sweep(space, workspace).val_loss.min()
-            bar.set_postfix(best_val_loss=f"{best:.4f}")
-    return read_sweep(space, workspace, max_trials=max_trials)
+    means = plan_means(space, workspace, max_trials=max_trials, jobs=jobs, scheduler=scheduler)
+    sweep = Sweep(space, workspace)
+    with _alone(sweep), ExitStack() as stack:
+        _begin(sweep, means)
+        bar = SweepBar(space.name, count_trials(space, max_trials), disable=not progress)
+        stack.callback(bar.close)
+        client = None
+        for one in sweep.rounds(max_trials):
+            todo = [p for p in one.trials if _is_open(sweep.trial(p), one.epochs, retry_failed)]
+            if todo:
+                _fill_caches(workspace, todo, progress)
+                if client is None:
+                    place = workspace.root
+                    client = stack.enter_context(open_cluster(means.jobs, scheduler, see=place))
+                _run_round(client, sweep, one, todo, bar)
+            states = [reached_state(sweep.trial(p), one.epochs) for p in one.trials]
+            if not set(states) <= set(ENDED):
+                break  # what comes next depends on them
+        return sweep.write_results(max_trials)
 
 
 def read_sweep(
@@ -164,78 +115,194 @@ def read_sweep(
     """Read how far a sweep is.
 
     Returns:
-        One row a trial: `trial` (from 0), `state` (`waiting`, `running`, `done`, `failed`),
-        `run_id`, a column for each varied parameter, `val_loss` and `val_accuracy` of the best
-        epoch, `best_epoch` (from 0), `duration_s` of its training, and `reason` when it failed.
+        One row a trial that is decided so far: `trial` and `point` (from 0), `seed`, `state`
+        (`waiting`, `running`, `interrupted`, `paused` by halving until the others of its round are
+        as far, `dropped` by it, `done`, `failed`), `run_id`, a column for each varied parameter
+        (lists as text such as `32,64`), `epochs` trained, `val_loss` and `val_accuracy` of the
+        best epoch, `best_epoch` (from 0), `duration_s` of its training, and the `reason` when it
+        was interrupted or failed.
     """
-    wanted = split_hash(read_split(workspace.split))
-    folder = sweep_folder(space, workspace)
-    rows = []
-    for number, config in enumerate(space.trials()[:max_trials]):
-        state = _state(folder, config)
-        run = _finished_run(workspace, config, wanted)
-        row = {"trial": number, "state": state.get("state", "waiting"), "run_id": ""}
-        row |= {name: getattr(config, name) for name in space.grid}
-        row |= {"val_loss": None, "val_accuracy": None, "best_epoch": None, "duration_s": None}
-        row["reason"] = state.get("reason", "")
-        if run is not None:
-            row |= {"state": "done", "run_id": run.run_id, "reason": ""} | _result(run)
-        rows.append(row)
-    numbers = {"val_loss": "float64", "val_accuracy": "float64", "duration_s": "float64"}
-    return pd.DataFrame(rows).astype({**numbers, "best_epoch": "Int64"})
+    return Sweep(space, workspace).table(max_trials)
 
 
-def _check_max_trials(max_trials: int | None) -> None:
-    whole = isinstance(max_trials, int) and not isinstance(max_trials, bool)
-    if max_trials is not None and (not whole or max_trials < 1):
+def sweep_is_complete(
+    space: Space, workspace: Workspace, table: pd.DataFrame, *, max_trials: int | None = None
+) -> bool:
+    """Tell whether every trial of a sweep, or of its first ones, has come to a good end."""
+    return Sweep(space, workspace).is_complete(table, max_trials)
+
+
+def plan_means(
+    space: Space,
+    workspace: Workspace,
+    *,
+    max_trials: int | None = None,
+    jobs: int | None = None,
+    scheduler: str = "",
+) -> Means:
+    """Check a sweep whole before a trial starts, and say with what it would be run.
+
+    Args:
+        space: From `read_space`.
+        workspace: Must hold a split, on which the sweep was begun if it was.
+        max_trials: As for `run_sweep`.
+        jobs: As for `run_sweep`.
+        scheduler: As for `run_sweep`.
+
+    Returns:
+        Jobs, threads and memory. Nothing is written.
+
+    Raises:
+        ConfigError: As for `run_sweep`.
+        SweepError: If it was begun on another split.
+    """
+    for name, value in (("max_trials", max_trials), ("jobs", jobs)):
+        _check_whole(name, value)
+    about = Sweep(space, workspace).about
+    _check_split(space, about, split_hash(read_split(workspace.split)))
+    if about.get("space_sha256") == sha256_text(space.text):
+        memory = int(about["memory"])
+    else:
+        seed = space.seeds[0]
+        memory = max(check_networks([space.config(p, seed) for p in space.corner_points()]))
+    if scheduler:
+        return Means(1, int(about.get("threads", 1)), memory)
+    cores, fit = available_threads(), max(usable_memory() // memory, 1)
+    if jobs is not None and jobs > fit:
         raise ConfigError(
-            "`max_trials` must be a whole number from 1, or None for all trials."
-            f" Received: {max_trials!r}."
+            f"`jobs` must be what fits into memory, {fit} trials of about {memory / 2**30:.1f} GiB."
+            f" Received: {jobs}. Lower it."
+        )
+    jobs = jobs or min(cores, fit, count_trials(space, max_trials))
+    return Means(jobs, int(about.get("threads", max(cores // jobs, 1))), memory)
+
+
+def describe_plan(
+    space: Space,
+    workspace: Workspace,
+    *,
+    max_trials: int | None = None,
+    jobs: int | None = None,
+    scheduler: str = "",
+) -> str:
+    """Say in a sentence how a sweep would be run, after checking it whole; nothing is written."""
+    means = plan_means(space, workspace, max_trials=max_trials, jobs=jobs, scheduler=scheduler)
+    trials = count_trials(space, max_trials)
+    where = f"on the cluster at {scheduler}" if scheduler else f"{means.jobs} at once"
+    return (
+        f"{space.question or space.name}\n{trials} trials, {where}, {means.threads} threads and up"
+        f" to about {means.memory / 2**30:.1f} GiB each, {space.search} search"
+    )
+
+
+def _check_whole(name: str, value: int | None) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and (not whole or value < 1):
+        raise ConfigError(f"`{name}` must be a whole number from 1, or None. Received: {value!r}.")
+
+
+def _check_split(space: Space, about: dict[str, Any], wanted: str) -> None:
+    begun = about.get("split_hash", wanted)
+    if begun != wanted:
+        raise SweepError(
+            f"A sweep must stay on the split that it was begun on.\n- {begun}\n+ {wanted}\n"
+            f"Give the space {space.name} another name, or delete the sweep's folder."
         )
 
 
-def sweep_folder(space: Space, workspace: Workspace) -> Path:
-    """Return the folder that holds a sweep's trial states, notebooks and logs."""
-    return workspace.sweeps / space.name
-
-
-def _run_trial(folder: Path, config: RunConfig, workspace: Workspace, wanted: str) -> None:
-    output = folder / f"{config.hash8}.ipynb"
-    _write_state(folder, config, "running")
+@contextmanager
+def _alone(sweep: Sweep) -> Iterator[None]:
     try:
-        parameters = {**config.to_mapping(), "workspace": ".", "split": workspace.split_name}
-        execute_notebook("03_train_run", output, parameters, folder=workspace.root)
-    except PhotoclfError as error:
-        _write_state(folder, config, "failed", str(error))
-        return
-    run = _finished_run(workspace, config, wanted)
-    if run is None:
-        _write_state(folder, config, "failed", "the notebook ended without a finished run")
-        return
-    output.replace(run.folder / "notebook.ipynb")
-    _write_state(folder, config, "done")
+        with locked(sweep.folder / ".driver", wait=False):
+            yield
+    except BusyError as error:
+        raise SweepError(
+            f"A sweep must be run by one process at a time. Received: {sweep.space.name}, which"
+            " another process is running. Watch that one, or wait until it ends."
+        ) from error
 
 
-def _finished_run(workspace: Workspace, config: RunConfig, wanted: str) -> Run | None:
-    run = find_run(workspace.models, config, wanted)
-    return run if run is not None and run.done else None
+def _begin(sweep: Sweep, means: Means) -> None:
+    workspace = sweep.workspace
+    # Workers elsewhere don't have this process's environment.
+    remember_archive(workspace, resolve_archive(None, workspace))
+    (sweep.folder / "done").unlink(missing_ok=True)
+    sweep.begin(split_hash(read_split(workspace.split)), means.threads, means.memory)
 
 
-def _result(run: Run) -> dict[str, Any]:
-    best = run.best_epoch
-    return {
-        "val_loss": best.val_loss,
-        "val_accuracy": best.val_accuracy,
-        "best_epoch": int(best.epoch),
-        "duration_s": run.history.duration_s.sum(),
-    }
+def _is_open(trial: Trial, epochs: int | None, retry_failed: bool) -> bool:
+    state = reached_state(trial, epochs)
+    return state not in ENDED or (state == "failed" and retry_failed)
 
 
-def _state(folder: Path, config: RunConfig) -> dict[str, str]:
-    path = folder / f"{config.hash8}.json"
-    return read_json(path) if path.is_file() else {}
+def _fill_caches(workspace: Workspace, todo: Sequence[Planned], progress: bool) -> None:
+    """Decode what the trials will read, once, before they start side by side."""
+    archive, split = resolve_archive(None, workspace), read_split(workspace.split)
+    sizes = {(c.image_size, c.fit, c.storage) for c in (p.config.resolved() for p in todo)}
+    for image_size, fit, storage in sorted(sizes, key=str):
+        assert image_size is not None
+        build_cache(
+            archive,
+            split,
+            workspace.cache,
+            image_size=image_size,
+            fit=fit,
+            storage=storage,
+            progress=progress,
+        )
 
 
-def _write_state(folder: Path, config: RunConfig, state: str, reason: str = "") -> None:
-    content = {"state": state, "reason": reason, "config": config.to_mapping()}
-    write_json(folder / f"{config.hash8}.json", content)
+def _run_round(
+    client: "Client", sweep: Sweep, one: Round, todo: Sequence[Planned], bar: SweepBar
+) -> None:
+    deaths: Counter[int] = Counter()
+    epochs = {p.trial: epochs_so_far(sweep.trial(p)) for p in todo}
+    running = {_submit(client, sweep.trial(p), one.epochs): p for p in todo}
+    bar.tell(*sweep.standing(one))
+    try:
+        while running:
+            ended = _ended(client, list(running))
+            for future in ended:
+                planned = running.pop(future)
+                trial = sweep.trial(planned)
+                if _state_after(future, trial) != "interrupted":
+                    continue
+                reached = epochs_so_far(trial)
+                further = reached > epochs[planned.trial]
+                deaths[planned.trial] = 1 if further else deaths[planned.trial] + 1
+                epochs[planned.trial] = reached
+                if deaths[planned.trial] < _DEATHS:
+                    running[_submit(client, trial, one.epochs)] = planned
+            if ended:
+                bar.tell(*sweep.standing(one))
+            bar.show([(p.trial, sweep.trial(p)) for p in running.values()])
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            client.cancel(list(running))
+
+
+def _submit(client: "Client", trial: Trial, epochs: int | None) -> "Future":
+    return client.submit(run_trial, trial, epochs, pure=False)
+
+
+def _ended(client: "Client", futures: list["Future"]) -> set["Future"]:
+    from distributed import wait
+
+    with suppress(TimeoutError):
+        return set(wait(futures, timeout=_TICK_SECONDS, return_when="FIRST_COMPLETED").done)
+    if client.status != "running":
+        raise ClusterError(
+            "The scheduler must live as long as the sweep. Received: its connection is lost."
+            " Start it again, and run the same command, which goes on where this one was."
+        )
+    return set()
+
+
+def _state_after(future: "Future", trial: Trial) -> str:
+    try:
+        return str(future.result())
+    except Exception as error:
+        # Its worker died with it, or the disk is full: what it did stands in its run's folder.
+        with suppress(OSError):
+            mark_interrupted(trial, f"{type(error).__name__}: {error}")
+        return "interrupted"

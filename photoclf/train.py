@@ -16,21 +16,17 @@ from photoclf.classifier import Classifier, score_cached
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
-from photoclf.errors import RunError
+from photoclf.errors import ConfigError, RunError
 from photoclf.export import export_model
 from photoclf.files import sha256_file, write_json
 from photoclf.hparams import write_hparams
+from photoclf.locks import BusyError, locked
 from photoclf.models import AVERAGED, build_model, training_view
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.provenance import collect_provenance
 from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scores
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two trainings of one run aren't kept apart
-    fcntl = None  # type: ignore[assignment]
 
 # Images on which the exported model must agree with the original.
 CHECKED_IMAGES = 256
@@ -42,6 +38,7 @@ def train(
     *,
     archive: str | Path | None = None,
     resume: bool = True,
+    stop_after: int | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a model, or go on with a training that was cut short.
@@ -56,12 +53,15 @@ def train(
         archive: The archive's folder, see `paths.resolve_archive`.
         resume: Whether to return a finished run of the same config and split, or to go on with an
             unfinished one after its last finished epoch, instead of starting anew.
+        stop_after: Epochs after which training pauses: the run stays unfinished, to go on later as
+            if it had never paused. To the end by default.
         progress: Whether to show bars and say what is going on, on the error stream.
 
     Returns:
-        The finished run.
+        The finished run, or the paused one.
 
     Raises:
+        ConfigError: If `stop_after` isn't a whole number from 1.
         SplitError: If there is no split, it leaks, or a side lacks a class.
         RunError: If a loss becomes NaN, another process trains the run, memory runs out, or the
             exported model differs.
@@ -72,6 +72,7 @@ def train(
         3
     """
     config = config.resolved()
+    epochs = min(config.epochs, _checked_pause(stop_after) or config.epochs)
     split = read_split(workspace.split)
     run = find_run(workspace.models, config, split_hash(split)) if resume else None
     if run is not None and run.done:
@@ -94,13 +95,26 @@ def train(
     with _claimed(run):
         if run.done:  # by another process, since we looked
             return run
-        stopper = _fit(run, model, config, split, cache, progress)
+        stopper = _fit(run, model, config, split, cache, epochs, progress)
+        if not stopper.stopped and len(stopper.rows) < config.epochs:
+            _say(progress, f"{run.run_id}: paused after {len(stopper.rows)} epochs")
+            return run
         _export(run, split, cache)
         _score_val(run, split, cache, threads)
         write_hparams(run)
         finish_run(run)
         stopper.finish()
     return run
+
+
+def _checked_pause(stop_after: int | None) -> int | None:
+    whole = isinstance(stop_after, int) and not isinstance(stop_after, bool)
+    if stop_after is not None and (not whole or stop_after < 1):
+        raise ConfigError(
+            "`stop_after` must be a whole number of epochs from 1, or None to train to the end."
+            f" Received: {stop_after!r}."
+        )
+    return stop_after
 
 
 def _open_cache(
@@ -137,6 +151,7 @@ def _fit(
     config: RunConfig,
     split: pd.DataFrame,
     cache: PixelCache,
+    epochs: int,
     progress: bool,
 ) -> StopAtMinimum:
     view = training_view(model)
@@ -145,7 +160,7 @@ def _fit(
     first_epoch = stopper.resume(view)
     if first_epoch:
         _say(progress, f"{run.run_id}: going on after {first_epoch} finished epochs")
-    if stopper.stopped or first_epoch >= config.epochs:
+    if stopper.stopped or first_epoch >= epochs:
         return stopper
     train_rows = _side(split, "train")
     batches = make_dataset(
@@ -172,7 +187,7 @@ def _fit(
             batches,
             steps_per_epoch=steps_per_epoch(len(train_rows), config.batch_size),
             initial_epoch=first_epoch,
-            epochs=config.epochs,
+            epochs=epochs,
             validation_data=val_batches,
             callbacks=callbacks,
             shuffle=False,
@@ -209,19 +224,14 @@ def _side(split: pd.DataFrame, side: str) -> pd.DataFrame:
 
 @contextmanager
 def _claimed(run: Run) -> Iterator[None]:
-    place = run.folder / ".training"
-    with open(place, "w") as lock:
-        try:
-            if fcntl is not None:
-                # The system lets go of it when the process ends, however it ends.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunError(
-                f"A run must be trained by one process at a time. Received: {run.run_id}, which"
-                " another process is training. Wait for it, or pass resume=False for a second run."
-            ) from error
-        yield
-    place.unlink(missing_ok=True)
+    try:
+        with locked(run.folder / ".training", wait=False):
+            yield
+    except BusyError as error:
+        raise RunError(
+            f"A run must be trained by one process at a time. Received: {run.run_id}, which"
+            " another process is training. Wait for it, or pass resume=False for a second run."
+        ) from error
 
 
 @contextmanager

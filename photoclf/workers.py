@@ -42,6 +42,13 @@ class WorkerError(PhotoclfError):
     """A worker can't start, or the function has an error of its own."""
 
 
+def available_threads() -> int:
+    """Return the number of processor threads this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def isolated_map(
     function: Callable[[Any], Any],
     items: Iterable[Any],

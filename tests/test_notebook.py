@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, PhotoclfError
 from photoclf.notebook import (
+    KernelDiedError,
     check_parameters,
     execute_notebook,
     open_workspace,
@@ -115,7 +118,8 @@ def run_cells(tmp_path, monkeypatch):
         (tmp_path / "given.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
         monkeypatch.setattr("photoclf.notebook.find_notebook", lambda _: tmp_path / "given.ipynb")
         output = tmp_path / "out" / "done.ipynb"
-        execute_notebook("given", output, parameters, folder=tmp_path)
+        with open(tmp_path / "log.txt", "w", encoding="utf-8") as log:
+            execute_notebook("given", output, parameters, folder=tmp_path, log=log)
         return output.read_text(encoding="utf-8")
 
     return run
@@ -133,6 +137,48 @@ def test_a_failing_cell_is_named_and_the_notebook_is_kept(run_cells, tmp_path):
     text = (tmp_path / "out" / "done.ipynb").read_text(encoding="utf-8")
     notes = json.loads(text)["metadata"]["papermill"]
     assert (notes["input_path"], notes["output_path"]) == ("given.ipynb", "done.ipynb")
+
+
+def test_an_executed_notebook_names_no_folder_of_the_machine_in_a_traceback_either(
+    run_cells, tmp_path
+):
+    (tmp_path / "mine.py").write_text("def fail(): raise ValueError('no')")
+    call = "import os, sys; sys.path.insert(0, os.getcwd()); import mine; mine.fail()"
+    with pytest.raises(PhotoclfError, match="ValueError: no"):
+        run_cells("from photoclf.config import RunConfig", "import json", call)
+    text = (tmp_path / "out" / "done.ipynb").read_text(encoding="utf-8")
+    assert "mine.py" in text
+    for place in (tmp_path, Path(__file__).parents[1], Path.home() / "x"):
+        assert str(place).removesuffix("x") not in text
+
+
+def test_what_cells_print_is_in_the_log(run_cells, tmp_path):
+    run_cells("import sys; print('out'); print('err', file=sys.stderr)")
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert {"out", "err"} <= set(log.split())
+
+
+def test_a_kernel_that_dies_is_told_apart_from_a_cell_that_fails(run_cells):
+    with pytest.raises(KernelDiedError, match="must live"):
+        run_cells("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_kernels_that_start_at_once_do_not_meet(run_cells, tmp_path):
+    run_cells("x")  # so that the notebook is there
+    script = (
+        "import sys; from pathlib import Path; import photoclf.notebook as n;"
+        "n.find_notebook = lambda _: Path('given.ipynb');"
+        "n.execute_notebook('given', Path(sys.argv[1]), {}, folder=Path())"
+    )
+    names = [f"{number}.ipynb" for number in range(4)]
+    # From one folder, where Jupyter gives the sockets of all of them the same names.
+    together = [
+        subprocess.Popen([sys.executable, "-c", script, name], cwd=tmp_path, stderr=-1)
+        for name in names
+    ]
+    for process in together:
+        assert process.wait(timeout=50) == 0, process.communicate()
+    assert all((tmp_path / name).is_file() for name in names)
 
 
 def test_a_notebook_that_does_not_exist_is_an_error_a_user_can_mend(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from photoclf.config import RunConfig
+from photoclf.config import CHOICES, RunConfig
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ConfigError
 from photoclf.manifest import list_files
@@ -163,7 +163,10 @@ def test_an_unknown_parameter_is_refused_before_anything_else(name, tmp_path):
 
 def test_training_takes_exactly_the_fields_and_defaults_of_a_config():
     parameters = parameters_of("03_train_run")
-    assert set(parameters) == {*RunConfig.__dataclass_fields__, "workspace", "archive", "split"}
+    assert set(parameters) == {
+        *CHOICES,
+        *("workspace", "archive", "split", "stop_after"),
+    }
     defaults = RunConfig().to_mapping()
     assert {name: parameters[name] for name in defaults} == defaults
 
@@ -172,7 +175,7 @@ SPACE = """\
 name: tiny
 question: Does a second stage help?
 base: {model: compact_cnn, image_size: 32, epochs: 1, batch_size: 16, threads: 2}
-grid:
+parameters:
   filters: [[4, 8], [4]]
 """
 

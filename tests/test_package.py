@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WITH_TENSORFLOW = {
     "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
-    "explain", "anatomy", "flops",
+    "explain", "anatomy", "flops", "footprint",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")

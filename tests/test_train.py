@@ -14,7 +14,7 @@ from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
-from photoclf.errors import PhotoclfError, RunError, SplitError, TableError
+from photoclf.errors import ConfigError, PhotoclfError, RunError, SplitError, TableError
 from photoclf.export import litert_scores, load_model
 from photoclf.files import sha256_file, write_json
 from photoclf.paths import Workspace
@@ -195,6 +195,28 @@ def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(
     assert not (resumed.folder / "checkpoint.npz").exists()
     steps = read_events([resumed]).query("tag == 'val_loss'")["step"].tolist()
     assert steps == [0, 1, 2, 3]
+
+
+def test_a_training_that_paused_ends_with_the_same_bits(uninterrupted, workspace):
+    run, _ = uninterrupted
+    for epochs in (1, 3):
+        paused = train(TINY, workspace, stop_after=epochs, progress=False)
+        assert not paused.done
+        assert len(paused.history) == epochs
+        assert not (paused.folder / "model.tflite").exists()
+    # Asked to pause where it has long been, it trains nothing.
+    assert len(train(TINY, workspace, stop_after=2, progress=False).history) == 3
+    resumed = train(TINY, workspace, progress=False)
+    assert resumed == paused
+    assert resumed.done
+    assert_same_result(resumed, run)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "2"])
+def test_a_wrong_pause_is_refused(workspace, wrong):
+    with pytest.raises(ConfigError, match="`stop_after` must be a whole number"):
+        train(TINY, workspace, stop_after=wrong, progress=False)
+    assert not list_runs(workspace.models)
 
 
 @pytest.mark.parametrize("place", ["export_model", "write_val_scores", "finish_run"])

@@ -1,0 +1,111 @@
+"""Where trials run: a Dask cluster on this machine, or one that is there already."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photoclf.errors import PhotoclfError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ANSWER_SECONDS = 15
+# A trial that takes its worker along is tried elsewhere; Dask alone would give up after three.
+_ALLOWED_FAILURES = 100
+
+
+class ClusterError(PhotoclfError):
+    """A cluster can't be reached, or its workers can't run trials."""
+
+
+@contextmanager
+def open_cluster(jobs: int, scheduler: str = "", see: Path | None = None) -> Iterator["Client"]:
+    """Open a cluster for trials: each worker is a process that runs one trial at a time.
+
+    Args:
+        jobs: Workers of a cluster of our own; it isn't reachable from other machines.
+        scheduler: Address of a cluster that is there, such as `tcp://10.0.0.5:8786`; a cluster of
+            our own when empty.
+        see: A folder that all workers must see: they share the workspace's disk.
+
+    Yields:
+        A client of the cluster.
+
+    Raises:
+        ClusterError: If the scheduler doesn't answer, has no worker, or a worker lacks the package
+            or doesn't see the folder.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": _ALLOWED_FAILURES,
+        "distributed.comm.timeouts.connect": f"{_ANSWER_SECONDS}s",
+        "distributed.scheduler.worker-saturation": 1.0,  # no trial waits for a busy worker
+    }
+    with dask.config.set(settings):
+        if scheduler:
+            with _connected(scheduler) as client:
+                _check_workers(client, see)
+                yield client
+            return
+        cluster = LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # any free port, for this machine alone
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator["Client"]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=_ANSWER_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ClusterError(
+            f"The scheduler must answer within {_ANSWER_SECONDS} s. Received: {scheduler!r}"
+            f" ({error or type(error).__name__}). Start it (dask scheduler), or check the address."
+        ) from error
+    with client:
+        yield client
+
+
+def _check_workers(client: "Client", see: Path | None) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            "A cluster must have a worker. Received: a scheduler with none. Start some:"
+            f" dask worker {client.scheduler.address} --nthreads 1"
+        ) from error
+    folder = str(see) if see else None
+
+    # An inner function travels by value: a worker without the package can still say so.
+    def facts() -> tuple[bool, bool]:
+        import importlib.util
+        import os
+
+        has_package = importlib.util.find_spec("photoclf") is not None
+        return has_package, folder is None or os.path.isdir(folder)
+
+    found = client.run(facts)
+    for worker, (has_package, sees) in found.items():
+        if not has_package:
+            raise ClusterError(
+                f"A worker must have photoclf installed. Received: {worker} without it. Start it"
+                " from an environment with the same lock."
+            )
+        if not sees:
+            raise ClusterError(
+                f"A worker must see the workspace's disk. Received: {worker}, which doesn't see"
+                f" {see}. Mount it there under the same path."
+            )
