@@ -1,6 +1,7 @@
 """One trial of a sweep: a papermill run of `03_train_run`, and what is known of it afterwards."""
 
 import errno
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,11 @@ class Trial:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the last attempt left: `state`, `run_id`, `reason`, `log_tail`; empty before one."""
+        """What the last attempt left; empty before one.
+
+        `state`, `run_id`, `config`; `reason` and `log_tail` of a failure; `wall_s` that the notebook
+        took, its kernel's start and end included.
+        """
         path = self.folder / "state.json"
         try:
             return read_json(path)
@@ -83,6 +88,7 @@ def run_trial(trial: Trial, stop_after: int | None = None) -> str:
             return _write(trial, reached)
         _wait_for_orphan(trial)
         _write(trial, "running", started_at=now())
+        started = time.monotonic()
         try:
             _execute(trial, stop_after)
         except PhotoclfError as error:
@@ -94,7 +100,8 @@ def run_trial(trial: Trial, stop_after: int | None = None) -> str:
         notebook = trial.folder / "notebook.ipynb"
         if run.done and notebook.is_file():
             notebook.replace(run.folder / "notebook.ipynb")
-        return _write(trial, "done" if run.done else "paused", run_id=run.run_id)
+        wall = round(time.monotonic() - started, 3)
+        return _write(trial, "done" if run.done else "paused", run_id=run.run_id, wall_s=wall)
 
 
 def reached_state(trial: Trial, stop_after: int | None = None) -> str:
