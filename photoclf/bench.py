@@ -20,8 +20,9 @@ from photoclf.errors import ArchiveError, ConfigError, did_you_mean
 from photoclf.files import sha256_file
 from photoclf.input_bench import LIMIT, decode_as_reference, draw_scans, input_contenders
 from photoclf.manifest import list_files
+from photoclf.sweep_bench import sweep_rows
 
-PARTS = ("input", "cache", "scan", "train")
+PARTS = ("input", "cache", "scan", "train", "sweep")
 
 # Enough for a stable rate within a second or two, few enough for five rounds in a minute.
 IMAGES = 64
@@ -48,7 +49,8 @@ def run_bench(
     Args:
         parts: Of `PARTS`: `input` decodes files, and drawn scans of 6 megapixels, `cache` feeds
             decoded pixels to a training, `scan` lists a folder of 100,000 empty files (files, not
-            images, a second), `train` fits both networks at their own sizes.
+            images, a second), `train` fits both networks at their own sizes, `sweep` runs tiny
+            trials (trials a second) and reads many runs (runs a second).
         data: A folder of images; a small demo archive is drawn when `None`.
         rounds: Rounds that count, 1 or more.
         image_size: Side to which images are decoded, in px.
@@ -58,7 +60,7 @@ def run_bench(
         rounds) and `ratio` to the part's first contender, the reference's way (median of the
         rounds' ratios); `cpu_ms` (processor time of this process an image), `cpu_ratio`, how many
         times less than the first contender, and `cpu_of_limit`, how many times the least that
-        decoding must take.
+        decoding must take; `seconds`, of `sweep` alone, see `sweep_bench.sweep_rows`.
 
     Raises:
         ConfigError: If a part is unknown or `rounds` isn't positive.
@@ -80,10 +82,13 @@ def run_bench(
             "scan": lambda: _scan_contenders(Path(scratch)),
             "train": _train_contenders,
         }
-        return pd.concat(
-            [_timed(part, contenders[part](), rounds) for part in _with_scans(parts)],
-            ignore_index=True,
-        )
+        tables = [
+            sweep_rows(Path(scratch), rounds)
+            if part == "sweep"
+            else _timed(part, contenders[part](), rounds)
+            for part in _with_scans(parts)
+        ]
+        return pd.concat(tables, ignore_index=True)
 
 
 def _with_scans(parts: Sequence[str]) -> list[str]:

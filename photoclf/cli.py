@@ -222,7 +222,7 @@ def demo(workspace: Workspace) -> None:
 
 @main.command()
 @click.option(
-    "--only", default="input,cache,scan,train", show_default=True, help="Parts, by commas."
+    "--only", default="input,cache,scan,train,sweep", show_default=True, help="Parts, by commas."
 )
 @click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds that count.")

@@ -83,6 +83,13 @@ def smooth(values: Sequence[float] | np.ndarray, weight: float = 0.6) -> np.ndar
     return values
 
 
+def framed(payload: bytes) -> bytes:
+    """Frame an event's bytes as an event file holds them: length, payload, and their checksums."""
+    length = struct.pack("<Q", len(payload))
+    checksums = masked_crc32c([length, payload])
+    return length + struct.pack("<I", checksums[0]) + payload + struct.pack("<I", checksums[1])
+
+
 def _scalars(data: bytes, prefix: str) -> Iterator[tuple[str, int, float, float]]:
     # Imported late: `photoclf --help` and prediction need no protobuf.
     from google.protobuf.message import DecodeError

@@ -1,10 +1,9 @@
 """A run's choices and its best epoch's figures, as TensorBoard's HParams plugin reads them."""
 
-import struct
 from datetime import datetime
 from typing import Any
 
-from photoclf.events import masked_crc32c
+from photoclf.events import framed
 from photoclf.files import replacing
 from photoclf.run import Run
 
@@ -68,7 +67,7 @@ def write_hparams(run: Run) -> None:
     ]
     with replacing(run.logs / "hparams" / FILE_NAME) as file:
         for event in events:
-            file.write(_record(event.SerializeToString()))
+            file.write(framed(event.SerializeToString()))
 
 
 _MEASURES = ("val_loss", "val_accuracy", "loss", "accuracy", "epoch")
@@ -78,10 +77,3 @@ def _plain(value: Any) -> str | int | float:
     if isinstance(value, list):
         return ",".join(str(item) for item in value) or "none"
     return "none" if value is None else value
-
-
-def _record(payload: bytes) -> bytes:
-    """Frame a payload as TFRecord does, see `events.read_scalars`."""
-    length = struct.pack("<Q", len(payload))
-    checksums = masked_crc32c([length, payload])
-    return length + struct.pack("<I", checksums[0]) + payload + struct.pack("<I", checksums[1])

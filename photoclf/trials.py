@@ -52,8 +52,8 @@ class Trial:
     def state(self) -> dict[str, Any]:
         """What the last attempt left; empty before one.
 
-        `state`, `run_id`, `config`; `reason` and `log_tail` of a failure; `wall_s` that the notebook
-        took, its kernel's start and end included.
+        `state`, `run_id`, `config`; `reason` and `log_tail` of a failure; `wall_s`, what the
+        notebook took with its kernel's start and end.
         """
         path = self.folder / "state.json"
         try:
