@@ -1,7 +1,6 @@
 import io
 import os
 import pickle
-import struct
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from photoclf.decode import (
     decode_with_facts,
     read_bytes,
 )
+from tests.made_files import png
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -73,16 +73,6 @@ def reason(data) -> str:
         decode_image(data)
     assert caught.value.reason in REASONS
     return caught.value.reason
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_of_claimed_size(width: int, height: int) -> bytes:
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    data = png_chunk(b"IDAT", zlib.compress(b"\0" * 99)) + png_chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + data
 
 
 def lab_of(lightness: float, a: float, b: float) -> bytes:
@@ -386,7 +376,7 @@ def test_a_start_of_a_jpeg_and_nothing_more_is_corrupt():
 
 @pytest.mark.parametrize("side", [20_000, 60_000, 2**31 - 1])
 def test_a_claimed_huge_size_is_refused_before_it_takes_memory(side):
-    assert reason(png_of_claimed_size(side, side)) == "too_many_pixels"
+    assert reason(png(side, side)) == "too_many_pixels"
 
 
 def test_a_file_of_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
