@@ -20,6 +20,7 @@ from photoclf.decode import (
     REASONS,
     DecodeError,
     decode_image,
+    decode_images,
     decode_with_facts,
     read_bytes,
 )
@@ -443,6 +444,35 @@ def test_the_pixels_are_the_same_in_another_process(tmp_path):
     )
     here = decode_image(tmp_path / "a.jpg", 96)
     assert int(done.stdout) == zlib.crc32(here.tobytes())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_many_files_at_once_give_what_each_gives_alone(tmp_path, workers):
+    paths = [tmp_path / f"{i}.jpg" for i in range(30)]
+    for i, path in enumerate(paths):
+        path.write_bytes(encode(scene(60 + i, 50), "JPEG"))
+    paths[7].write_bytes(b"no image")
+    for i, got in enumerate(decode_images(paths, 32, "crop", workers=workers)):
+        if i == 7:
+            assert got.reason == "not_an_image"
+        else:
+            assert (got == decode_image(paths[i], 32, "crop")).all(), i
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are counted, glibc keeps them")
+def test_memory_is_used_again_for_the_next_image(tmp_path):
+    scene(2400, 1800).save(tmp_path / "a.jpg", quality=90)
+    code = (
+        "import resource, sys; from photoclf.decode import decode_image\n"
+        "def taken(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for i in range(40):\n"
+        "    if i == 20: before = taken()\n"
+        "    decode_image(sys.argv[1], 224)\n"
+        "print((taken() - before) / 20)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 50, "pages that an image took anew"
 
 
 def test_the_file_is_left_as_it_was(tmp_path):
