@@ -6,6 +6,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from photoclf.decode import decode_image
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError, ConfigError, did_you_mean
 from photoclf.files import sha256_file
-from photoclf.input_bench import LIMIT, decode_as_reference, draw_scans, input_contenders
+from photoclf.input_bench import (
+    LIMIT,
+    PARALLEL,
+    decode_as_reference,
+    draw_scans,
+    input_contenders,
+)
 from photoclf.manifest import list_files
 from photoclf.sweep_bench import sweep_rows
 
@@ -58,9 +65,10 @@ def run_bench(
     Returns:
         One row a contender: `part`, `contender`, `images_per_s` (median), `low`, `high` (over the
         rounds) and `ratio` to the part's first contender, the reference's way (median of the
-        rounds' ratios); `cpu_ms` (processor time of this process an image), `cpu_ratio`, how many
-        times less than the first contender, and `cpu_of_limit`, how many times the least that
-        decoding must take; `seconds`, of `sweep` alone, see `sweep_bench.sweep_rows`.
+        rounds' ratios); `cpu_ms` (processor time of this process an image, missing where others
+        work), `cpu_ratio`, how many times less than the first contender, and `cpu_of_limit`, how
+        many times the least that decoding must take; `seconds`, of `sweep` alone, see
+        `sweep_bench.sweep_rows`.
 
     Raises:
         ConfigError: If a part is unknown or `rounds` isn't positive.
@@ -73,11 +81,15 @@ def run_bench(
             )
     if rounds < 1:
         raise ConfigError(f"`rounds` must be 1 or more. Received: {rounds}.")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder, names = _images(data, Path(scratch), parts)
+
+        def decode(paths: list[Path]) -> list[Contender]:
+            return stack.enter_context(input_contenders(paths, image_size))
+
         contenders = {
-            "input": lambda: input_contenders([folder / name for name in names], image_size),
-            "scans": lambda: input_contenders(draw_scans(Path(scratch) / "scans"), image_size),
+            "input": lambda: decode([folder / name for name in names]),
+            "scans": lambda: decode(draw_scans(Path(scratch) / "scans")),
             "cache": lambda: _cache_contenders(folder, names, image_size, Path(scratch)),
             "scan": lambda: _scan_contenders(Path(scratch)),
             "train": _train_contenders,
@@ -233,7 +245,8 @@ def _timed(part: str, contenders: list[Contender], rounds: int) -> pd.DataFrame:
             start, used = time.perf_counter(), time.process_time()
             images = work()
             rates[name].append(images / (time.perf_counter() - start))
-            cpu[name].append((time.process_time() - used) * 1000 / images)
+            spent = (time.process_time() - used) * 1000 / images
+            cpu[name].append(spent if name != PARALLEL else np.nan)
     counted = {name: np.array(values[1:]) for name, values in rates.items()}
     cpu_ms = {name: np.array(values[1:]) for name, values in cpu.items()}
     first = contenders[0][0]

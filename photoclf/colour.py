@@ -34,6 +34,10 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     if image.mode == "CMYK":
         transform = _transform(image.info.get("icc_profile") or b"", "CMYK")
         return _applied(transform, image) if transform else image.convert("RGB")
+    clear = image.info.get("transparency")
+    if isinstance(clear, tuple) and max(clear) > 255:
+        # Of a PNG with 16 bits a colour, of which Pillow keeps the upper byte.
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

@@ -5,21 +5,21 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from photoclf import jpeg
+from photoclf import areas, jpeg
 from photoclf.colour import in_srgb, to_8_bits
 from photoclf.errors import PhotoclfError, did_you_mean
-from photoclf.workers import LOST
+from photoclf.workers import LOST, Lost, isolated_map
 
 # Part of every cache key: raise it when any pixel of any image would come out differently.
-DECODER_VERSION = 2
+DECODER_VERSION = 3
 
 # Beyond these an image is refused, so that no file can take the run along. An A3 page scanned at
 # 600 dpi has 70 million pixels. Time and memory are watched where files are decoded in workers.
@@ -28,9 +28,14 @@ MAX_PIXELS = 200_000_000
 MAX_SECONDS = 60.0
 MAX_MEMORY = 4 * 2**30
 
+# Scans that a JPEG is made of. Encoders write about ten; each costs a pass over the whole image.
+MAX_SCANS = 500
+
 # JPEGs are decoded at the smallest eighth that is still this many times the wanted size: below 2
-# the resize has nothing left to average and edges look rougher.
+# the resize has little left to average and edges look rougher. Without colours half of a scan costs
+# hardly more than a quarter, so it is taken: typed pages need it (figures in ARCHITECTURE.md).
 DRAFT_FACTOR = 2
+GREY_DRAFT_FACTOR = 3
 
 REASONS = (
     "empty_file",
@@ -39,6 +44,7 @@ REASONS = (
     "corrupt",
     "too_many_bytes",
     "too_many_pixels",
+    "too_many_scans",
     "needs_heif",
     *LOST,
     "no_permission",
@@ -51,6 +57,12 @@ FITS = ("squash", "letterbox", "crop")
 # Pillow warns of odd metadata in files that decode well; the audit has columns for what matters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this number
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # 1 MiB would lose pictures with large profiles or XMP
+
+# glibc gives large blocks back to the system, and the pages that the next image takes anew cost a
+# tenth of a scan's time and more. Once it has freed a block it keeps smaller ones (mallopt(3),
+# M_MMAP_THRESHOLD): this one, which no page is taken for.
+np.empty(2**24, np.uint8)
 
 
 class DecodeError(PhotoclfError):
@@ -161,18 +173,53 @@ def decode_with_facts(
     if not data:
         raise DecodeError("empty_file", "0 bytes")
     try:
-        image, facts, profile = _opened(data, image_size)
+        pixels, facts, profile = _opened(data, image_size)
         if image_size is not None:
-            image = _resized(image, image_size, fit)
-        rgb = in_srgb(image, profile)  # after the resize, where it costs little
+            pixels = _resized(pixels, image_size, fit)
+        if pixels.ndim == 2 or profile:
+            # After the resize, where it costs little.
+            pixels = np.asarray(in_srgb(Image.fromarray(pixels), profile))
         if image_size is not None and fit == "letterbox":
-            rgb = _on_white(rgb, image_size)
-        # Where turning costs little too: the result is square, so the two commute.
+            pixels = _on_white(pixels, image_size)
         turn = _TURNS.get(facts.exif_orientation)
-        return np.asarray(rgb if turn is None else rgb.transpose(turn)), facts
+        if turn is not None:  # where it costs little too: a square's turn and resize commute
+            pixels = np.asarray(Image.fromarray(pixels).transpose(turn))
+        return pixels, facts
+    except DecodeError:
+        raise
     except Exception as error:
         # Decoders of hostile files raise nearly anything: struct.error, SyntaxError, IndexError…
         raise DecodeError(_reason(error, data), f"{type(error).__name__}: {error}") from error
+
+
+def decode_images(
+    paths: Iterable[str | Path],
+    image_size: int,
+    fit: str = "squash",
+    *,
+    workers: int | None = None,
+) -> Generator[np.ndarray | DecodeError | Lost, None, None]:
+    """Decode many files at once, in processes that hostile ones can't take along.
+
+    Starting them takes about half a second. Memory stays flat in the number of files. Close the
+    generator when leaving early.
+
+    Args:
+        paths: The files, taken a few batches ahead.
+        image_size: Side of the squares, in px.
+        fit: See `decode_image`.
+        workers: Processes; one a processor core by default. 0 decodes here, unprotected.
+
+    Yields:
+        In the order of the files, the pixels as `decode_image` gives them, the error that it would
+        raise, or what stands for a file that its worker didn't survive.
+
+    Example:
+        >>> [error.reason for error in decode_images(["gone.jpg"], 32, workers=0)]
+        ['vanished']
+    """
+    decode = functools.partial(decode_or_error, image_size=image_size, fit=fit)
+    yield from isolated_map(decode, paths, workers=workers, seconds=MAX_SECONDS, memory=MAX_MEMORY)
 
 
 def decode_or_error(
@@ -185,21 +232,26 @@ def decode_or_error(
         return error
 
 
-def _opened(data: bytes, image_size: int | None) -> tuple[Image.Image, ImageFacts, bytes]:
-    """Return an `L` or `RGB` image, at least of the wanted size if a smaller one is cheaper."""
-    header = jpeg.read_header(data) if data.startswith(_SIGNATURES[0]) else None
+def _opened(data: bytes, image_size: int | None) -> tuple[np.ndarray, ImageFacts, bytes]:
+    """Return grey or RGB pixels, at least of the wanted size if a smaller one is cheaper."""
+    is_jpeg = data.startswith(_SIGNATURES[0])
+    header = jpeg.read_header(data) if is_jpeg else None
+    if is_jpeg and (header is None or header.scans):
+        scans = data.count(b"\xff\xda")  # never within a scan, where a zero follows 255
+        if scans > MAX_SCANS:
+            raise DecodeError("too_many_scans", f"{scans} scans, at most {MAX_SCANS}")
     if header is not None and header.width * header.height <= MAX_PIXELS:
-        pixels = jpeg.decode(data, header, _reduction(header.width, header.height, image_size))
+        pixels = jpeg.decode(data, header, _reduction(header, image_size))
         if pixels is not None:
             mode = "L" if header.channels == 1 else "RGB"
             exif = Image.Exif()
             orientation = _orientation(lambda: _loaded(exif, header.exif)) if header.exif else 1
             facts = ImageFacts("JPEG", mode, header.width, header.height, orientation)
-            return Image.fromarray(pixels), facts, header.icc_profile
+            return pixels, facts, header.icc_profile
     return _opened_by_pillow(data, image_size)
 
 
-def _opened_by_pillow(data: bytes, image_size: int | None) -> tuple[Image.Image, ImageFacts, bytes]:
+def _opened_by_pillow(data: bytes, image_size: int | None) -> tuple[np.ndarray, ImageFacts, bytes]:
     if _is_heif(data):
         _learn_heif()
     with Image.open(io.BytesIO(data)) as image:
@@ -215,13 +267,14 @@ def _opened_by_pillow(data: bytes, image_size: int | None) -> tuple[Image.Image,
         facts = ImageFacts(*stored, exif_orientation=_orientation(image.getexif))
         # That of inks is used up on the way to light, that of LAB says nothing.
         profile = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else b""
-        return to_8_bits(image), facts, profile or b""
+        return np.asarray(to_8_bits(image)), facts, profile or b""
 
 
-def _reduction(width: int, height: int, image_size: int | None) -> int:
+def _reduction(header: jpeg.JpegHeader, image_size: int | None) -> int:
     if image_size is None:
         return 1
-    enough = min(width, height) / (DRAFT_FACTOR * image_size)
+    factor = DRAFT_FACTOR if header.channels > 1 else GREY_DRAFT_FACTOR
+    enough = min(header.width, header.height) / (factor * image_size)
     return max((r for r in (2, 4, 8) if r <= enough), default=1)
 
 
@@ -238,41 +291,40 @@ def _orientation(read_exif: Callable[[], Image.Exif]) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _resized(image: Image.Image, size: int, fit: str) -> Image.Image:
-    width, height = image.size
+def _resized(pixels: np.ndarray, size: int, fit: str) -> np.ndarray:
+    height, width = pixels.shape[:2]
     if fit == "crop":
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
-        return _scaled(image, size, size, (left, top, left + side, top + side))
+        return _scaled(pixels, size, size, (left, top, left + side, top + side))
+    box = (0, 0, width, height)
     if fit == "letterbox":
         scale = size / max(width, height)
         # Equal borders on both sides, so that turning afterwards changes nothing.
-        width, height = (size - 2 * _border(side * scale, size) for side in image.size)
-        return _scaled(image, width, height, (0, 0, *image.size))
-    return _scaled(image, size, size, (0, 0, width, height))
+        width, height = (size - 2 * _border(side * scale, size) for side in (width, height))
+        return _scaled(pixels, width, height, box)
+    return _scaled(pixels, size, size, box)
 
 
 def _scaled(
-    image: Image.Image, width: int, height: int, box: tuple[float, float, float, float]
-) -> Image.Image:
-    across, down = (box[2] - box[0]) / width, (box[3] - box[1]) / height
-    if min(across, down) < 1:  # areas can't enlarge: they would make blocks
-        return image.resize((width, height), Image.Resampling.BILINEAR, box)
-    if max(across, down) < 2:
-        # Four samples of each area. The box filter takes whole pixels: on real photographs at
-        # scales below 1.1 it is 6 dB further from true areas, and twice as slow.
-        doubled = image.resize((2 * width, 2 * height), Image.Resampling.NEAREST, box)
-        return doubled.reduce(2)
-    return image.resize((width, height), Image.Resampling.BOX, box)
+    pixels: np.ndarray, width: int, height: int, box: tuple[float, float, float, float]
+) -> np.ndarray:
+    if box[2] - box[0] >= width and box[3] - box[1] >= height:
+        return areas.shrink(pixels, width, height, box)
+    # Areas can't enlarge: they would make blocks.
+    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box)
+    return np.asarray(image)
 
 
 def _border(side: float, size: int) -> int:
     return min(round((size - side) / 2), (size - 1) // 2)
 
 
-def _on_white(image: Image.Image, size: int) -> Image.Image:
-    canvas = Image.new("RGB", (size, size), "white")
-    canvas.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+def _on_white(pixels: np.ndarray, size: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    canvas = np.full((size, size, 3), 255, np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    canvas[top : top + height, left : left + width] = pixels
     return canvas
 
 
@@ -281,7 +333,8 @@ def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return "too_many_pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "corrupt" if data.startswith(_SIGNATURES) else "not_an_image"
+        known = data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif"
+        return "corrupt" if known else "not_an_image"
     if isinstance(error, MemoryError):
         return "too_much_memory"
     if isinstance(error, _NeedsHeifError):
@@ -312,7 +365,17 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 # Pillow hands these to Ghostscript or to Windows: other machines, other pixels.
 _PROGRAMS = ("EPS", "WMF")
 
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"BM")
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"II*\0",
+    b"MM\0*",
+    b"RIFF",
+    b"BM",
+    b"\0\0\0\x0cjP  ",
+    b"\xffO\xffQ",
+)
 
 _TURNS: dict[int, Any] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

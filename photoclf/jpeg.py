@@ -7,7 +7,8 @@ import numpy as np
 import simplejpeg
 
 # Frames that libjpeg-turbo decodes with 8 bits a sample: baseline, extended, progressive.
-_FRAMES = (0xC0, 0xC1, 0xC2)
+_PROGRESSIVE = 0xC2
+_FRAMES = (0xC0, 0xC1, _PROGRESSIVE)
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 
 
@@ -19,6 +20,7 @@ class JpegHeader:
         width: Width in px as stored.
         height: Height in px as stored.
         channels: 1 or 3.
+        scans: Whether it may come in any number of scans: progressive, or colour by colour.
         exif: The EXIF block from its byte order on, or nothing.
         icc_profile: The colour profile, or nothing.
     """
@@ -26,6 +28,7 @@ class JpegHeader:
     width: int
     height: int
     channels: int
+    scans: bool
     exif: bytes
     icc_profile: bytes
 
@@ -37,15 +40,18 @@ def read_header(data: bytes) -> JpegHeader | None:
         The header, or `None` for whatever is out of the ordinary or broken.
     """
     size: tuple[int, int, int] | None = None
+    progressive = False
     exif = b""
     profile: dict[int, bytes] = {}
     for marker, segment in _segments(data):
         if marker == 0xDA:
             if size is None:
                 return None
-            return JpegHeader(*size, exif, b"".join(profile[i] for i in sorted(profile)))
+            scans = progressive or segment[:1] != bytes([size[2]])
+            return JpegHeader(*size, scans, exif, b"".join(profile[i] for i in sorted(profile)))
         if marker in _FRAMES and len(segment) >= 6 and size is None:
             size = (_word(segment, 3), _word(segment, 1), segment[5])
+            progressive = marker == _PROGRESSIVE
             if segment[0] != 8 or size[2] not in (1, 3) or not size[0] * size[1]:
                 return None
         elif marker in _FRAMES or marker in _OTHER_FRAMES:

@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -82,12 +82,35 @@ def isolated_map(
         >>> list(isolated_map(abs, [-1, 2], workers=1))
         [1, 2]
     """
+    with isolated_pool(function, workers=workers, seconds=seconds, memory=memory) as apply:
+        yield from apply(items)
+
+
+@contextmanager
+def isolated_pool(
+    function: Callable[[Any], Any],
+    *,
+    workers: int | None = None,
+    seconds: float = 60.0,
+    memory: int | None = None,
+) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
+    """Keep the workers of `isolated_map` for several maps, one after the other.
+
+    Args:
+        function: See `isolated_map`, as for the rest.
+        workers: Processes; one a processor core by default.
+        seconds: Wall-clock time that one item may take.
+        memory: Bytes of address space that a worker may use.
+
+    Yields:
+        A function that takes items and gives an iterator over their results.
+    """
     if workers == 0:
-        yield from map(function, items)
+        yield lambda items: map(function, items)
         return
     pool = _Pool(function, workers or os.cpu_count() or 1, seconds, memory)
     try:
-        yield from pool.map(items)
+        yield pool.map
     finally:
         pool.close()
 

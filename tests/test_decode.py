@@ -1,7 +1,6 @@
 import io
 import os
 import pickle
-import struct
 import subprocess
 import sys
 import threading
@@ -21,9 +20,11 @@ from photoclf.decode import (
     REASONS,
     DecodeError,
     decode_image,
+    decode_images,
     decode_with_facts,
     read_bytes,
 )
+from tests.made_files import png
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -73,16 +74,6 @@ def reason(data) -> str:
         decode_image(data)
     assert caught.value.reason in REASONS
     return caught.value.reason
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_of_claimed_size(width: int, height: int) -> bytes:
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    data = png_chunk(b"IDAT", zlib.compress(b"\0" * 99)) + png_chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + data
 
 
 def lab_of(lightness: float, a: float, b: float) -> bytes:
@@ -386,7 +377,7 @@ def test_a_start_of_a_jpeg_and_nothing_more_is_corrupt():
 
 @pytest.mark.parametrize("side", [20_000, 60_000, 2**31 - 1])
 def test_a_claimed_huge_size_is_refused_before_it_takes_memory(side):
-    assert reason(png_of_claimed_size(side, side)) == "too_many_pixels"
+    assert reason(png(side, side)) == "too_many_pixels"
 
 
 def test_a_file_of_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
@@ -453,6 +444,35 @@ def test_the_pixels_are_the_same_in_another_process(tmp_path):
     )
     here = decode_image(tmp_path / "a.jpg", 96)
     assert int(done.stdout) == zlib.crc32(here.tobytes())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_many_files_at_once_give_what_each_gives_alone(tmp_path, workers):
+    paths = [tmp_path / f"{i}.jpg" for i in range(30)]
+    for i, path in enumerate(paths):
+        path.write_bytes(encode(scene(60 + i, 50), "JPEG"))
+    paths[7].write_bytes(b"no image")
+    for i, got in enumerate(decode_images(paths, 32, "crop", workers=workers)):
+        if i == 7:
+            assert got.reason == "not_an_image"
+        else:
+            assert (got == decode_image(paths[i], 32, "crop")).all(), i
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are counted, glibc keeps them")
+def test_memory_is_used_again_for_the_next_image(tmp_path):
+    scene(2400, 1800).save(tmp_path / "a.jpg", quality=90)
+    code = (
+        "import resource, sys; from photoclf.decode import decode_image\n"
+        "def taken(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for i in range(40):\n"
+        "    if i == 20: before = taken()\n"
+        "    decode_image(sys.argv[1], 224)\n"
+        "print((taken() - before) / 20)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 50, "pages that an image took anew"
 
 
 def test_the_file_is_left_as_it_was(tmp_path):
