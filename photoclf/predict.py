@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from photoclf.classifier import BATCH_SIZE, Classifier
-from photoclf.decode import MAX_MEMORY, MAX_SECONDS, DecodeError, decode_or_error
+from photoclf.decode import DecodeError, decode_images
 from photoclf.errors import ArchiveError
 from photoclf.manifest import list_files, why_ignored
 from photoclf.runs import Run
 from photoclf.schema import PREDICTIONS, check_table, write_table
-from photoclf.workers import Lost, isolated_map
+from photoclf.workers import Lost
 
 
 def predict_folder(
@@ -85,13 +84,8 @@ def _status(pathname: str, problem: str) -> tuple[str, str]:
 def _decoded_batches(
     folder: Path, rows: list[dict[str, Any]], classifier: Classifier, workers: int | None
 ) -> Iterator[tuple[list[dict[str, Any]], list[np.ndarray | DecodeError | Lost]]]:
-    results = isolated_map(
-        partial(decode_or_error, image_size=classifier.image_size, fit=classifier.fit),
-        (folder / row["pathname"] for row in rows),
-        workers=workers,
-        seconds=MAX_SECONDS,
-        memory=MAX_MEMORY,
-    )
+    paths = (folder / row["pathname"] for row in rows)
+    results = decode_images(paths, classifier.image_size, classifier.fit, workers=workers)
     with closing(results):
         for start in range(0, len(rows), BATCH_SIZE):
             batch = rows[start : start + BATCH_SIZE]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFilter
 from PIL.Image import Transpose
 
-from photoclf import decode, jpeg
+from photoclf import jpeg, opening
 from photoclf.decode import (
     FITS,
     REASONS,
@@ -637,7 +637,7 @@ def test_heif_is_read_with_its_extra_and_named_without(monkeypatch):
     pillow_heif.from_pillow(quadrants()).save(file, quality=95)
     data = file.getvalue()
     assert psnr(decode_image(data), np.asarray(quadrants())) > 25
-    decode._learn_heif.cache_clear()
+    opening._learn_heif.cache_clear()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert reason(data) == "needs_heif"
 

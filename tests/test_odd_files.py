@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from photoclf import decode
+from photoclf import opening
 from photoclf.decode import DecodeError, decode_image, decode_or_error
 from photoclf.workers import Lost, isolated_map
 from tests import made_files
@@ -182,12 +182,12 @@ def test_countless_scans_are_refused_undecoded(kind):
 
 @pytest.mark.parametrize("kind", ["colours", "inks"])
 def test_the_scans_of_an_encoder_are_few_enough(kind):
-    assert 5 < with_scans(kind, 3).count(b"\xff\xda") < decode.MAX_SCANS / 10
+    assert 5 < with_scans(kind, 3).count(b"\xff\xda") < opening.MAX_SCANS / 10
     assert decode_image(with_scans(kind, 3), 32).shape == (32, 32, 3)
 
 
 def decode_whatever_the_scans(path):
-    decode.MAX_SCANS = 10**9
+    opening.MAX_SCANS = 10**9
     return decode_or_error(path, 32)
 
 
