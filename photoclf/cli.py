@@ -66,8 +66,9 @@ def train(workspace: Workspace, **choices: Any) -> None:
 def sweep(workspace: Workspace, space: str, dry_run: bool, **choices: Any) -> None:
     """Run the trials of SPACE (a name such as depth, or a YAML file); goes on where it was."""
     from photoclf.points import best_first
-    from photoclf.space import read_space
-    from photoclf.sweep import describe_plan, read_sweep, run_sweep, sweep_is_complete
+    from photoclf.space_file import read_space
+    from photoclf.sweep import read_sweep, run_sweep, sweep_is_complete
+    from photoclf.sweep_plan import describe_plan
 
     wanted, limit = read_space(space), choices["max_trials"]
     if dry_run:

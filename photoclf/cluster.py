@@ -45,6 +45,8 @@ def open_cluster(jobs: int, scheduler: str = "", see: Path | None = None) -> Ite
         "distributed.comm.timeouts.connect": f"{_ANSWER_SECONDS}s",
         "distributed.scheduler.worker-saturation": 1.0,  # no trial waits for a busy worker
     }
+    # What Dask logs of lost workers and connections, errors and the bar say in words.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(settings):
         if scheduler:
             with _connected(scheduler) as client:

@@ -13,17 +13,18 @@ _KEPT_FREE = 0.1  # of the machine's memory, for everything else
 _SAME_NETWORK = ("model", "image_size", "filters", "dense_units", "batch_size")
 
 
-def check_networks(configs: Sequence[RunConfig]) -> list[int]:
+def check_networks(configs: Sequence[RunConfig], have: int | None = None) -> list[int]:
     """Build each config's network, in a process that may be lost, and estimate its memory.
 
     Args:
         configs: Of the trials.
+        have: Bytes of memory for one trial; `None` where nobody knows, as on another machine.
 
     Returns:
         Bytes of memory that each one's training takes, estimated.
 
     Raises:
-        ConfigError: If a network can't be built, or one trial alone is more than the machine has.
+        ConfigError: If a network can't be built, or one trial alone takes more than there is.
     """
     keys = [tuple(getattr(c.resolved(), name) for name in _SAME_NETWORK) for c in configs]
     different = dict(zip(keys, configs, strict=True))
@@ -31,7 +32,6 @@ def check_networks(configs: Sequence[RunConfig]) -> list[int]:
     built = isolated_map(_network_memory, texts, workers=1, seconds=_FUNCTION_SECONDS)
     with closing(built):
         memory = dict(zip(different, built, strict=True))
-    have = usable_memory()
     for key, needed in memory.items():
         choices = dict(zip(_SAME_NETWORK, key, strict=True))
         if isinstance(needed, str | Lost):
@@ -39,7 +39,7 @@ def check_networks(configs: Sequence[RunConfig]) -> list[int]:
                 "Every network of a space must be possible. Received:"
                 f" {choices}: {needed if isinstance(needed, str) else needed.reason}"
             )
-        if needed > have:
+        if have is not None and needed > have:
             raise ConfigError(
                 f"A trial must fit into memory, {have / 2**30:.1f} GiB here. Received: {choices},"
                 f" which takes about {needed / 2**30:.1f} GiB. Lower `batch_size`, `image_size` or"

@@ -16,7 +16,8 @@ from photoclf.files import replacing
 from photoclf.paths import Workspace
 from photoclf.run import Run, create_run
 from photoclf.runs import read_events
-from photoclf.space import Space, read_space
+from photoclf.space import Space
+from photoclf.space_file import read_space
 from photoclf.sweep import run_sweep
 from photoclf.sweep_state import Sweep
 

@@ -25,7 +25,7 @@ from photoclf import steps
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.files import sha256_file
 from photoclf.paths import Workspace
-from photoclf.space import read_space
+from photoclf.space_file import read_space
 from photoclf.sweep import read_sweep
 
 TARGETS = ("driver", "trial", "worker")

@@ -11,7 +11,8 @@ from photoclf.config import RunConfig
 from photoclf.distributions import Distribution
 from photoclf.errors import ConfigError
 from photoclf.paths import list_spaces
-from photoclf.space import Halving, Space, read_space
+from photoclf.space import Halving, Space
+from photoclf.space_file import read_space
 
 BASE = "base: {image_size: 32, filters: [4, 8], batch_size: 16, epochs: 4}\n"
 DROPOUT = "parameters: {dropout: [0.1, 0.2]}\n"

@@ -4,11 +4,12 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from photoclf import cluster, feasible
+from photoclf import cluster, sweep
 from photoclf.cluster import ClusterError, open_cluster
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
@@ -17,16 +18,10 @@ from photoclf.locks import locked
 from photoclf.paths import Workspace
 from photoclf.run import create_run
 from photoclf.runs import list_runs, sweep_runs
-from photoclf.space import read_space
+from photoclf.space_file import read_space
 from photoclf.split import read_split, split_hash
-from photoclf.sweep import (
-    SweepError,
-    describe_plan,
-    plan_means,
-    read_sweep,
-    run_sweep,
-    sweep_is_complete,
-)
+from photoclf.sweep import read_sweep, run_sweep, sweep_is_complete
+from photoclf.sweep_plan import SweepError, describe_plan, plan_means
 from photoclf.sweep_state import Sweep
 from photoclf.trials import run_trial
 from tests import chaos_sweep
@@ -46,14 +41,16 @@ def space_of(folder: Path, text: str):
 
 
 def trials_of(space, workspace):
-    sweep = Sweep(space, workspace)
-    return [sweep.trial(planned) for one in sweep.rounds() for planned in one.trials]
+    of = Sweep(space, workspace)
+    return [of.trial(planned) for one in of.rounds() for planned in one.trials]
 
 
 @pytest.fixture
 def checked(monkeypatch):
     """Take the networks for checked, which has tests of its own and loads TensorFlow."""
-    monkeypatch.setattr("photoclf.sweep.check_networks", lambda configs: [2**30] * len(configs))
+    monkeypatch.setattr(
+        "photoclf.sweep_plan.check_networks", lambda configs, have: [2**30] * len(configs)
+    )
 
 
 def command(*arguments):
@@ -86,19 +83,19 @@ def test_a_sweep_trains_each_trial_once_and_goes_on_where_it_was(own_copy, tmp_p
     space = space_of(tmp_path, DROPOUT)
     first = run_sweep(space, own_copy, max_trials=1)
     assert list(first.state) == ["done"]
-    sweep = Sweep(space, own_copy)
-    threads = sweep.about["threads"]
+    place = Sweep(space, own_copy)
+    threads = place.about["threads"]
     table = run_sweep(space, own_copy, jobs=1)
     assert list(table.state) == ["done", "done"]
     assert table.run_id[0] == first.run_id[0]
     assert table.val_loss.notna().all()
-    assert sweep.about["threads"] == threads, "another number of jobs changes no trial"
+    assert place.about["threads"] == threads, "another number of jobs changes no trial"
     runs = {run.run_id for run in list_runs(own_copy.models)}
     assert run_sweep(space, own_copy).equals(table)
     assert {run.run_id for run in list_runs(own_copy.models)} == runs
     assert {run.run_id for run in sweep_runs(own_copy, "tiny")} == set(table.run_id)
-    assert (sweep.folder / "space.yaml").read_text(encoding="utf-8") == space.text
-    assert (sweep.folder / "done").is_file()
+    assert (place.folder / "space.yaml").read_text(encoding="utf-8") == space.text
+    assert (place.folder / "done").is_file()
     notebook = own_copy.models / table.run_id[0] / "notebook.ipynb"
     text = notebook.read_text(encoding="utf-8")
     assert str(own_copy.root) not in text
@@ -184,12 +181,12 @@ def test_networks_too_large_for_the_memory_are_told_and_jobs_kept_to_what_fits(
     trained, tmp_path, monkeypatch
 ):
     space = space_of(tmp_path, DROPOUT)
-    monkeypatch.setattr(feasible, "usable_memory", lambda: 2**20)
+    monkeypatch.setattr("photoclf.sweep_plan.usable_memory", lambda: 2**20)
     with pytest.raises(ConfigError, match="must fit into memory"):
         plan_means(space, trained)
-    monkeypatch.undo()
-    means = plan_means(space, trained)
-    monkeypatch.setattr("photoclf.sweep.usable_memory", lambda: int(1.5 * means.memory))
+    # Of another machine's memory nothing is known.
+    means = plan_means(space, trained, scheduler="tcp://10.0.0.5:8786")
+    monkeypatch.setattr("photoclf.sweep_plan.usable_memory", lambda: int(1.5 * means.memory))
     assert plan_means(space, trained).jobs == 1
     with pytest.raises(ConfigError, match="`jobs` must be what fits"):
         plan_means(space, trained, jobs=2)
@@ -232,6 +229,19 @@ def foreign_cluster():
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(host="127.0.0.1", silence_logs=50, **options) as there:
         yield there.scheduler_address
+
+
+def test_a_scheduler_that_is_lost_is_told():
+    from distributed import Client, LocalCluster
+
+    options = {"n_workers": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(host="127.0.0.1", silence_logs=50, **options) as there:
+        client = Client(there)
+        futures = [client.submit(time.sleep, 1)]
+        assert not sweep._ended(client, futures)
+    with pytest.raises(ClusterError, match="connection is lost"):
+        sweep._ended(client, futures)
+    client.close()
 
 
 def test_workers_that_do_not_see_the_workspace_are_told(foreign_cluster, tmp_path):

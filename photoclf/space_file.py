@@ -1,0 +1,206 @@
+"""A search space's YAML file, read strictly: whatever is wrong is told before a trial starts."""
+
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from photoclf.config import CHOICES, RunConfig
+from photoclf.distributions import Distribution, parse_distribution
+from photoclf.errors import ConfigError, did_you_mean
+from photoclf.paths import find_space, list_spaces
+from photoclf.points import check_objective
+from photoclf.space import SEARCHES, Halving, Space
+
+_KEYS = (
+    *("name", "question", "base", "parameters", "search", "points", "search_seed"),
+    *("seeds", "objective", "halving"),
+)
+# What makes no other network, or has a key of its own.
+_NOT_VARIED = {
+    "seed": "Write `seeds: 3`, or a list, beside `parameters`",
+    "threads": "Set it in `base`",
+    "gpu_memory_limit_mib": "Set it in `base`",
+}
+
+
+def read_space(name: str | Path) -> Space:
+    """Read a search space and check all of it before any trial starts.
+
+    Args:
+        name: A space that comes with the project, such as `depth`, or a YAML file's path.
+
+    Returns:
+        The space. That its networks can be built and fit into memory, `feasible` checks.
+
+    Raises:
+        ConfigError: If there is no such space, a key or parameter is unknown or given twice, a
+            value is out of range, choices can't be combined, or there is no trial.
+    """
+    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else find_space(str(name))
+    text = _text(path, name)
+    content = _mapping(_parsed(text, path), f"A space ({path})")
+    _check_keys(content, _KEYS, "A space's keys", path)
+    base = _mapping(content.get("base") or {}, "`base`")
+    RunConfig.from_mapping(base)
+    space = Space(
+        name=_name(str(content.get("name", path.stem)), path),
+        question=str(content.get("question", "")),
+        base=base,
+        parameters=_parameters(content.get("parameters"), base, path),
+        search=_one_of(content.get("search", "grid"), SEARCHES, "search"),
+        points=_whole(content.get("points"), "points", 1) if "points" in content else None,
+        seeds=_seeds(content.get("seeds", 1), int(base.get("seed", RunConfig().seed))),
+        objective=check_objective(str(content.get("objective", "val_loss"))),
+        halving=_halving(content.get("halving")),
+        search_seed=_whole(content.get("search_seed", 0), "search_seed", 0),
+        text=text,
+    )
+    _check_sense(space)
+    return space
+
+
+def _text(path: Path, name: str | Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"A space must be a YAML file or one of {', '.join(list_spaces())}."
+            f" Received: {str(name)!r}, which does not exist."
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"A space must be UTF-8 text. Received: {path} ({error}).") from error
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"A space must be YAML. Received: {path} ({error}).") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: 1e-4 is a number, and a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+        if twice is not None:
+            raise ConfigError(
+                f"A space must give {twice!r} once. Received: it stands twice"
+                f" (line {node.start_mark.line + 1} and on). Remove one."
+            )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def _parameters(given: Any, base: Mapping[str, Any], path: Path) -> dict[str, Distribution]:
+    if not isinstance(given, dict) or not given:
+        raise ConfigError(
+            "`parameters` must give each varied parameter its values, so that there are trials."
+            f" Received: {given!r} in {path}."
+        )
+    _check_keys(given, CHOICES, "A space's parameters", path)
+    parameters: dict[str, Distribution] = {}
+    for name, values in given.items():
+        if name in _NOT_VARIED:
+            raise ConfigError(
+                f"`parameters` must change the network. Received: {name!r} in {path}."
+                f" {_NOT_VARIED[name]}."
+            )
+        parameters[name] = parse_distribution(name, values, before=[*base, *parameters])
+    return parameters
+
+
+def _check_sense(space: Space) -> None:
+    if space.search in ("random", "tpe") and space.points is None:
+        raise ConfigError(
+            f"A {space.search} search must be told how many `points` to try. Received: none, in"
+            f" {space.name}. Write `points: 20`."
+        )
+    if space.halving and "epochs" in space.parameters:
+        raise ConfigError(
+            "`halving` must be what sets the epochs. Received: `epochs` among the parameters of"
+            f" {space.name} as well. Leave one of the two out."
+        )
+    epochs = space.config({}, space.seeds[0]).epochs
+    if space.halving and space.halving.first >= epochs:
+        raise ConfigError(
+            f"`halving` must begin below the {epochs} epochs of `base`. Received: first:"
+            f" {space.halving.first} in {space.name}. Lower it or raise `epochs`."
+        )
+    points = space.corner_points()
+    for name, distribution in space.parameters.items():
+        for value in distribution.ends():  # drawn points may never come near them
+            RunConfig.from_mapping({name: value})
+    for point in points:
+        space.config(point, space.seeds[0])
+    if space.search == "random" and len(points) < (space.points or 0):
+        raise ConfigError(
+            f"A space must have as many different points as it tries. Received: {space.name}, with"
+            f" {len(points)} of {space.points}. Lower `points` or widen the parameters."
+        )
+
+
+def _check_keys(given: Mapping[Any, Any], known: tuple[str, ...], what: str, path: Path) -> None:
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f"{what} must be among {', '.join(known)}. Received: {key!r} in {path}."
+                f"{did_you_mean(key, known)}"
+            )
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{what} must give names their values. Received: {value!r}.")
+    return value
+
+
+def _name(name: str, path: Path) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(
+            "`name` must be letters, digits, `_`, `-` and `.`, since it names a folder."
+            f" Received: {name!r} in {path}."
+        )
+    return name
+
+
+def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:
+    if value not in known:
+        raise ConfigError(
+            f"`{what}` must be one of {known}. Received: {value!r}.{did_you_mean(value, known)}"
+        )
+    return str(value)
+
+
+def _whole(value: Any, what: str, low: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ConfigError(f"`{what}` must be a whole number from {low}. Received: {value!r}.")
+    return value
+
+
+def _seeds(value: Any, first: int) -> tuple[int, ...]:
+    if isinstance(value, list) and value and len(set(map(str, value))) == len(value):
+        return tuple(_whole(seed, "seeds", 0) for seed in value)
+    if isinstance(value, list):
+        raise ConfigError(f"`seeds` must be different numbers. Received: {value!r}.")
+    return tuple(range(first, first + _whole(value, "seeds", 1)))
+
+
+def _halving(value: Any) -> Halving | None:
+    if value is None:
+        return None
+    given = _mapping(value, "`halving`")
+    if set(given) != {"first", "factor"}:
+        raise ConfigError(
+            "`halving` must have `first` (epochs that every point trains) and `factor` (one in so"
+            f" many goes on). Received: {given!r}."
+        )
+    return Halving(_whole(given["first"], "first", 1), _whole(given["factor"], "factor", 2))
