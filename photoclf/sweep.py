@@ -188,13 +188,13 @@ def _ended(client: "Client", futures: list["Future"]) -> set["Future"]:
     from distributed import wait
     from distributed.client import FuturesCancelledError
 
-    try:
-        return set(wait(futures, timeout=_TICK_SECONDS, return_when="FIRST_COMPLETED").done)
-    except TimeoutError:
-        if client.status == "running":
+    if client.status == "running":
+        try:
+            return set(wait(futures, timeout=_TICK_SECONDS, return_when="FIRST_COMPLETED").done)
+        except TimeoutError:
             return set()
-    except FuturesCancelledError:
-        pass
+        except FuturesCancelledError:
+            pass
     raise ClusterError(
         "The scheduler must live as long as the sweep. Received: its connection is lost."
         " Start it again, and run the same command, which goes on where this one was."

@@ -234,7 +234,7 @@ def foreign_cluster():
 def test_a_scheduler_that_is_lost_is_told():
     from distributed import Client, LocalCluster
 
-    options = {"n_workers": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    options = {"n_workers": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(host="127.0.0.1", silence_logs=50, **options) as there:
         client = Client(there)
         futures = [client.submit(time.sleep, 1)]
