@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from photoclf.audit import audit_images, ledger
+from photoclf.audit import audit_images
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError, ConfigError, TableError
+from photoclf.errors import ArchiveError, ConfigError
 from photoclf.files import read_json, sha256_file, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
@@ -21,16 +21,18 @@ from photoclf.schema import (
     MANIFEST,
     PREDICTIONS,
     SPLIT,
+    read_chunks,
     read_table,
     write_table,
 )
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
+    PROOF_COLUMNS,
     TEST_FRACTION,
     VAL_FRACTION,
     check_fractions,
+    check_split,
     make_split,
-    read_split,
 )
 from photoclf.split_files import check_not_frozen
 
@@ -91,24 +93,23 @@ def audit(
     counts by status and reason, for the client, are written beside it: `data/ledger.csv`.
 
     Returns:
-        The audit.
+        The ledger, see `audit.ledger`.
     """
     place = resolve_archive(archive, workspace)
-    manifest = _manifest_of(workspace, place, ignored_folders)
     journal = workspace.data / "audit.journal"
-    table = audit_images(
+    counts = audit_images(
         place,
-        manifest,
+        _manifest_of(workspace, place, ignored_folders),
+        out=workspace.audit,
         ignored_folders=ignored_folders,
-        previous=_previous_audit(workspace),
+        previous=workspace.audit,
         journal=journal,
         progress=progress,
     )
-    write_table(table, workspace.audit, AUDIT)
-    write_table(ledger(table), workspace.ledger, LEDGER)
+    write_table(counts, workspace.ledger, LEDGER)
     journal.unlink(missing_ok=True)  # only now: until here it is all that a kill would leave
     remember_archive(workspace, place)
-    return table
+    return counts
 
 
 def split(
@@ -189,9 +190,10 @@ def cache(
     """Decode the split's images at one size, `compact_cnn`'s by default."""
     config = RunConfig(image_size=image_size, fit=fit, storage=storage).resolved()
     assert config.image_size is not None
+    check_split(read_chunks(workspace.split, SPLIT, PROOF_COLUMNS))
     return build_cache(
         resolve_archive(None, workspace),
-        read_split(workspace.split),
+        read_chunks(workspace.split, SPLIT, ("pathname", "sha256")),
         workspace.cache,
         image_size=config.image_size,
         fit=config.fit,
@@ -237,13 +239,6 @@ def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
 
 def _scan_note(workspace: Workspace) -> Path:
     return workspace.data / "scan.json"
-
-
-def _previous_audit(workspace: Workspace) -> pd.DataFrame | None:
-    try:
-        return read_table(workspace.audit, AUDIT)
-    except TableError:  # none, or one of another version: everything is measured anew
-        return None
 
 
 def _manifest_of(
