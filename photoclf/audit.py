@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS
-from photoclf.duplicates import MAX_DISTANCE, connected_groups, copy_links
+from photoclf.duplicates import MAX_DISTANCE, connected_groups
 from photoclf.errors import TableError
 from photoclf.fingerprints import Fingerprints
 from photoclf.known_rows import KnownRows, noting
@@ -72,6 +72,7 @@ def audit_images(
                 placed.append(row)
                 files += 1
                 todo += row["status"] == ""
+        del labels
         for found in _examined(archive, placed, todo, journal, workers, progress):
             measured.append(found)
         images, usual = _looked_over(_frames(placed, measured))
@@ -168,7 +169,7 @@ def _finished(
     usual: tuple[float, float],
     max_distance: int,
 ) -> Iterator[pd.DataFrame]:
-    links = [images.near(max_distance), copy_links(images.first), images.grouped()]
+    links = [images.near(max_distance), images.copies, images.grouped()]
     groups = connected_groups(len(images.first), np.concatenate(links))
     conflicts = images.conflicts()
     done = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from photoclf.duplicates import MAX_DISTANCE, copy_links
+from photoclf.duplicates import MAX_DISTANCE
 from photoclf.fingerprints import Fingerprints
 from photoclf.schema import CONFLICTS, check_table
 
@@ -34,7 +34,7 @@ def label_conflicts(
     images = Fingerprints(
         rows[rows.status.isin(["used", "duplicate"]) & rows.label.notna()] for rows in frames
     )
-    pairs = {"exact": copy_links(images.first), "near": images.near(max_distance)}
+    pairs = {"exact": images.copies, "near": images.near(max_distance)}
     rows = []
     for kind, links in pairs.items():
         for a, b in links[images.labels[links[:, 0]] != images.labels[links[:, 1]]]:

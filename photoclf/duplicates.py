@@ -112,24 +112,29 @@ def near_links(
     glances, details = np.asarray(phashes, "S16"), np.asarray(detail_hashes, "S16")
     hashed = np.flatnonzero(glances != b"")
     glances, details = glances[hashed], details[hashed]
-    first = first_equal(np.char.add(glances, details))
+    values, bits, told = _numbers(glances), _numbers(details), details != b""
+    first = first_equal(values, bits, told)
     firsts = np.flatnonzero(first == np.arange(len(first)))
-    pairs = near_pairs(_numbers(glances[firsts]), max_distance)
-    bits, told = _numbers(details[firsts]), details[firsts] != b""
+    pairs = near_pairs(values[firsts], max_distance)
+    bits, told = bits[firsts], told[firsts]
     one, other = pairs.T
     differing = np.bitwise_count(bits[one] ^ bits[other])
     pairs = pairs[(differing <= MAX_DETAIL_DISTANCE) | ~told[one] | ~told[other]]
-    return hashed[np.concatenate([firsts[pairs], copy_links(first)])]
+    return hashed[np.concatenate([firsts[pairs], links_to(first)])]
 
 
-def first_equal(keys: np.ndarray) -> np.ndarray:
-    """Return, for each of n keys, the position of the first equal one, int64 (n,)."""
-    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    return first.astype(np.int64)[which]
+def first_equal(*columns: np.ndarray) -> np.ndarray:
+    """Return for each of n rows the position of the first one that is equal in all columns."""
+    order = np.lexsort(columns)  # stable: of equal rows the first comes first
+    begins = np.ones(len(order), bool)
+    begins[1:] = np.any([c[order[1:]] != c[order[:-1]] for c in columns], axis=0)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[begins][np.cumsum(begins) - 1]
+    return first
 
 
-def copy_links(first: np.ndarray) -> np.ndarray:
-    """Link what has an equal before it to that, `first` as `first_equal` gives it."""
+def links_to(first: np.ndarray) -> np.ndarray:
+    """Link what isn't the first of its kind to that one, `first` as `first_equal` gives it."""
     copies = np.flatnonzero(first != np.arange(len(first)))
     return np.stack([first[copies], copies], axis=1)
 

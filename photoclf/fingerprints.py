@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from photoclf.duplicates import MAX_DISTANCE, first_equal, links_of_equal, near_links
+from photoclf.duplicates import MAX_DISTANCE, links_of_equal, near_links
 from photoclf.names import Names
 
 
@@ -20,19 +20,23 @@ class Fingerprints:
 
     def __init__(self, frames: Iterable[pd.DataFrame], groups: str = "named_group") -> None:
         self.pathnames, self.groups = Names(), Names()
-        labels, sha256, phashes, details = [], [], [], []
+        sha256 = Names()
+        labels, phashes, details = [], [], []
         for frame in frames:
             self.pathnames.extend(frame.pathname)
             self.groups.extend(frame[groups])
             labels.append(frame.label.fillna(-1).to_numpy(np.int8))
-            sha256.append(frame.sha256.to_numpy(object).astype("S64"))
+            sha256.extend(frame.sha256)
             phashes.append(frame.phash.to_numpy(object).astype("S16"))
             details.append(frame.detail_hash.to_numpy(object).astype("S16"))
         empty = np.array([], "S16")
         self.labels = np.concatenate([np.array([], np.int8), *labels])
         """int8 (n,), -1 where there is none."""
-        self.first = first_equal(np.concatenate([empty, *sha256]))
+        self.copies = links_of_equal(sha256)
+        """int64 array (links, 2): each image that has the bytes of an earlier one, after that."""
+        self.first = np.arange(len(self.labels))
         """int64 (n,): for each image the first one with the same bytes."""
+        self.first[self.copies[:, 1]] = self.copies[:, 0]
         self._phashes = np.concatenate([empty, *phashes])
         self._details = np.concatenate([empty, *details])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photoclf.duplicates import copy_links, links_of_equal
+from photoclf.duplicates import links_of_equal
 from photoclf.errors import ConfigError, SplitError, did_you_mean
 from photoclf.files import sha256_text
 from photoclf.fingerprints import Fingerprints
@@ -135,7 +135,7 @@ def check_split(split: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
     if len(twice):
         name = images.pathnames[twice[0, 0]]
         raise SplitError(f"An image must stand once in a split. Received: {name!r} twice.")
-    _check_on_one_side(images, side, copy_links(images.first), "one sha256")
+    _check_on_one_side(images, side, images.copies, "one sha256")
     _check_on_one_side(images, side, images.grouped(), "one group")
     _check_on_one_side(images, side, images.near(), "images that look alike")
 
