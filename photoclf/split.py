@@ -15,6 +15,12 @@ from photoclf.schema import SPLIT, SPLITS, check_table, read_table
 PROOF_COLUMNS = ("pathname", "label", "group", "sha256", "phash", "detail_hash", "split")
 """Those of a split by which `check_split` proves that it doesn't leak."""
 
+USED_COLUMNS = (
+    *("pathname", "status", "label", "class_folder", "source"),
+    *("group", "sha256", "phash", "detail_hash", "label_conflict"),
+)
+"""Those of an audit that splits are made of."""
+
 TEST_FRACTION = 0.3
 VAL_FRACTION = 0.15
 

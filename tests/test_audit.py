@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoclf import audit as audit_module
-from photoclf import placing, quality
+from photoclf import placing, quality, schema, spool
 from photoclf.audit import audit_images, check_ledger, ledger
 from photoclf.errors import TableError
 from photoclf.manifest import scan_archive
@@ -347,6 +347,45 @@ def test_a_journal_of_a_changed_file_is_not_believed(archive, tmp_path):
 def test_the_number_of_threads_changes_nothing(archive):
     put(archive, "Photo/copy.png", (archive / "Photo/0.png").read_bytes())
     pd.testing.assert_frame_equal(run(archive, workers=1), run(archive, workers=7))
+
+
+def test_a_table_is_the_same_however_few_of_its_rows_are_in_memory(archive, tmp_path, monkeypatch):
+    put(archive, "Photo/copy.png", (archive / "Photo/0.png").read_bytes())
+    put(archive, "Plans/conflict.png", (archive / "Photo/2.png").read_bytes())
+    put(archive, "Plans/empty.png", b"")
+    put(archive, "Photo_2/other.png", seed=90)
+    (archive / "groups.csv").write_text("pathname;group\nPlans/box/1.png;a\nPhoto/3.png;a\n")
+    options = {"workers": 0, "journal": tmp_path / "journal"}
+    audit_images(archive, scan_archive(archive), out=tmp_path / "whole.csv", **options)
+    monkeypatch.setattr(audit_module, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(schema, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(spool, "_BATCH", 2)
+    for known in ({"previous": tmp_path / "whole.csv"}, {"journal": tmp_path / "journal"}, {}):
+        out = tmp_path / "chunks.csv"
+        audit_images(archive, scan_archive(archive), out=out, workers=0, **known)
+        assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_damaged_earlier_table_is_believed_as_far_as_it_can_be_read(archive, tmp_path, reads):
+    first = run(archive)
+    whole = written(first, tmp_path).read_text()
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / "previous.csv").write_text("".join([*lines[:4], "1;2;3\n", *lines[4:]]))
+    reads.clear()
+    pd.testing.assert_frame_equal(run(archive, previous=tmp_path / "previous.csv"), first)
+    assert sum(reads.values()) <= 8
+
+
+def test_an_earlier_table_in_another_order_makes_no_wrong_row(archive, tmp_path):
+    first = run(archive)
+    previous = written(first.sample(frac=1, random_state=1), tmp_path)
+    pd.testing.assert_frame_equal(run(archive, previous=previous), first)
+
+
+def test_a_manifest_in_another_order_gives_the_same_labels(archive):
+    manifest = scan_archive(archive)
+    shuffled = manifest.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(audited(archive, shuffled, workers=0), run(archive))
 
 
 # Duplicates and groups
