@@ -1,9 +1,8 @@
 """One row a file of the archive: readable or why not, hashes, quality, duplicates; the ledger."""
 
-import json
-import os
-from collections.abc import Collection, Iterator
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +11,45 @@ import pandas as pd
 from tqdm import tqdm
 
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS
-from photoclf.duplicates import MAX_DISTANCE, connected_groups, links_of_equal, near_links
+from photoclf.duplicates import MAX_DISTANCE, connected_groups
 from photoclf.errors import TableError
-from photoclf.manifest import (
-    GROUPS_FILE,
-    IGNORED_FOLDERS,
-    check_files_exist,
-    class_folder,
-    list_files,
-    source_folder,
-    why_ignored,
-)
-from photoclf.quality import MEASURED_BY, QUALITY, examine_file, lost_file, odd_size_scores
-from photoclf.schema import AUDIT, STATUSES, check_table, read_raw, unescape_pathname
+from photoclf.files import DISK_IS_FULL
+from photoclf.fingerprints import Fingerprints
+from photoclf.known_rows import KnownRows, noting
+from photoclf.manifest import IGNORED_FOLDERS
+from photoclf.placing import InStep, place_files
+from photoclf.quality import examine_file, image_sizes, lost_file, odd_size_scores, usual_sizes
+from photoclf.schema import AUDIT, CHUNK_ROWS, STATUSES, check_table, write_chunks
+from photoclf.spool import Spool
 from photoclf.workers import Lost, isolated_map
-
-# What `examine_file` says of a file, beside its status.
-_MEASURED = (
-    *("measured_by", "sha256", "format", "mode", "width", "height", "exif_orientation", "exif"),
-    *("phash", "detail_hash", *QUALITY),
-)
-_PROBLEMS = {  # what listing found → status and reason
-    "special_file": ("not_an_image", "special_file"),
-    "link_to_folder": ("ignored", "link_to_folder"),
-    "folder_no_permission": ("unreadable", "folder_no_permission"),
-    "vanished": ("unreadable", "vanished"),
-}
 
 
 def audit_images(
     archive: Path,
     manifest: pd.DataFrame | None = None,
     *,
+    out: Path,
     ignored_folders: Collection[str] = IGNORED_FOLDERS,
-    previous: pd.DataFrame | None = None,
+    previous: Path | None = None,
     journal: Path | None = None,
     max_distance: int = MAX_DISTANCE,
     workers: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Examine every file of an archive once.
+    """Examine every file of an archive once, and write one row a file.
+
+    Rows wait on the disk of `out`; memory holds what duplicates are told by, some 150 bytes a file.
 
     Args:
         archive: The archive's folder. Nothing in it is changed.
         manifest: The labelled files, a `schema.MANIFEST` frame; files that it doesn't name are
             `ignored`. Without one, every file is examined and none has a label.
+        out: Where the `schema.AUDIT` table is written, sorted by pathname, one row a file; until
+            all is done it stays what it was.
         ignored_folders: Class folders whose files are `ignored`.
-        previous: An earlier audit; files with the same path, size and time of change aren't read
-            again, unless another version of the decoder or of the scores measured them.
+        previous: An earlier audit's table, which may be `out`; files with the same path, size and
+            time of change aren't read again, unless another version of the decoder or of the
+            scores measured them.
         journal: A file to which finished rows are added, so that a killed audit goes on where it
             was. The caller removes it once the audit is written.
         max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
@@ -67,27 +57,35 @@ def audit_images(
         progress: Whether to show a progress bar.
 
     Returns:
-        A `schema.AUDIT` frame sorted by pathname, one row a file.
+        The ledger, see `ledger`.
 
     Raises:
-        TableError: If the manifest or the archive's groups file names files that are gone.
+        TableError: If the manifest or the archive's groups file names files that are gone, or the
+            disk of `out` is full.
     """
-    files = list_files(archive)
+    labels = None
     if manifest is not None:
-        check_files_exist(manifest.pathname, archive, "the manifest", files.pathname)
-    named_groups = _named_groups(archive, files)
-    rows = _placed(files, manifest, ignored_folders)
-    known = _known_rows(previous, journal)
-    todo = [i for i, row in enumerate(rows) if row["status"] == "" and not _recall(row, known)]
-    for i, measured in _examined(archive, rows, todo, journal, workers, progress):
-        rows[i] |= measured
-    audit = check_table(pd.DataFrame(rows, columns=list(AUDIT.columns)), AUDIT)
-    audit["odd_size"] = odd_size_scores(audit)
-    named = [named_groups.get(name, "") for name in audit.pathname]
-    audit["named_group"] = pd.Series(named, audit.index, dtype="str")
-    audit = _with_duplicates(audit, max_distance)
-    check_ledger(audit, len(files))
-    return audit
+        labels = InStep(manifest.pathname, manifest.label, "the manifest")
+    del manifest  # 100 bytes a file, where nobody else holds it
+    with (
+        _full_disk_told(out.parent),
+        Spool(out.parent) as placed,
+        Spool(out.parent) as measured,
+    ):
+        files = todo = 0
+        with closing(KnownRows(previous, journal)) as known:
+            for row in place_files(archive, labels, ignored_folders, known.find):
+                placed.append(row)
+                files += 1
+                todo += row["status"] == ""
+        del labels
+        for found in _examined(archive, placed, todo, journal, workers, progress):
+            measured.append(found)
+        images, usual = _looked_over(_frames(placed, measured))
+        counts: list[pd.DataFrame] = []
+        finished = _finished(_frames(placed, measured), images, usual, max_distance)
+        write_chunks(_counted(finished, files, counts), out, AUDIT)
+    return _sum_of(counts)
 
 
 def ledger(audit: pd.DataFrame) -> pd.DataFrame:
@@ -97,154 +95,122 @@ def ledger(audit: pd.DataFrame) -> pd.DataFrame:
         A frame `status;reason;files`, the statuses in `schema.STATUSES` order. The files add up
         to the rows of the audit.
     """
-    counts = audit.groupby(["status", "reason"], sort=True).size().rename("files").reset_index()
-    order = counts.status.map(STATUSES.index)
-    return counts.iloc[np.lexsort((counts.reason, order))].reset_index(drop=True)
+    return _sum_of([audit[["status", "reason"]].assign(files=1)])
 
 
-def check_ledger(audit: pd.DataFrame, n_files: int) -> None:
-    """Check that each file has one known status.
+def check_ledger(counts: pd.DataFrame, n_files: int) -> None:
+    """Check that a ledger gives each file one known status.
 
     Raises:
-        TableError: If files are missing, stand twice, or have another status.
+        TableError: If files are missing, are too many, or have another status.
     """
-    known = audit.status.isin(STATUSES)
-    if not known.all() or len(audit) != n_files or audit.pathname.duplicated().any():
+    known = counts.status.isin(STATUSES)
+    if not known.all() or counts.files.sum() != n_files:
         raise TableError(
             f"The ledger must give each of {n_files} files one status of {STATUSES}. Received:"
-            f" {len(audit)} rows, {int((~known).sum())} with another status. Audit again."
+            f" {counts.files.sum()} rows, {counts.files[~known].sum()} with another status."
+            " Audit again."
         )
 
 
-def _placed(
-    files: pd.DataFrame, manifest: pd.DataFrame | None, ignored_folders: Collection[str]
-) -> list[dict[str, Any]]:
-    labels = None if manifest is None else dict(zip(manifest.pathname, manifest.label, strict=True))
-    rows = []
-    for name, size, mtime, problem in files.itertuples(index=False):
-        status, reason = _PROBLEMS.get(problem, ("", ""))
-        if not status:
-            status, reason = _status_by_name(name, labels, ignored_folders)
-        rows.append(
-            dict.fromkeys(AUDIT.columns, "")
-            | dict.fromkeys(QUALITY, np.nan)
-            | {"pathname": name, "status": status, "reason": reason}
-            | {"class_folder": class_folder(name), "source": source_folder(name)}
-            | {"label": labels.get(name) if labels else None, "bytes": size, "mtime_ns": mtime}
-            | {"label_conflict": False}
-        )
-    return rows
+@contextmanager
+def _full_disk_told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        raise TableError(
+            f"The disk must take the audit, some 2 kB a file while it is made. Received:"
+            f" {error.strerror} in {place}. What was measured is kept; free some space and run the"
+            " same command again."
+        ) from error
 
 
-def _status_by_name(
-    name: str, labels: dict[str, int] | None, ignored_folders: Collection[str]
-) -> tuple[str, str]:
-    if labels is not None and name in labels:
-        return "", ""
-    ignored = why_ignored(name, ignored_folders)
-    if labels is None:  # without labels the folders mean nothing: only system files are left out
-        ignored = "" if ignored == "no_class_folder" else ignored
-        return ("ignored", ignored) if ignored else ("", "")
-    return "ignored", ignored or "not_in_manifest"
-
-
-def _known_rows(previous: pd.DataFrame | None, journal: Path | None) -> dict[tuple, dict]:
-    known = {}
-    if previous is not None:
-        columns = ["status", "reason", *_MEASURED]
-        done = previous[(previous.sha256 != "") & (previous.measured_by == MEASURED_BY)]
-        # A duplicate was readable; whether it is a duplicate is decided anew each time.
-        done = done.assign(
-            status=done.status.replace("duplicate", "used"),
-            reason=done.reason.where(done.status != "duplicate", ""),
-        )
-        keys = zip(done.pathname, done.bytes, done.mtime_ns, strict=True)
-        known = dict(zip(keys, done[columns].to_dict("records"), strict=True))
-    if journal is not None and journal.is_file():
-        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                key, measured = json.loads(line)
-            except ValueError:  # the line that was being written when the audit was killed
-                continue
-            if measured.get("measured_by") == MEASURED_BY:
-                known[tuple(key)] = measured
-    return known
-
-
-def _recall(row: dict[str, Any], known: dict[tuple, dict]) -> bool:
-    measured = known.get((row["pathname"], row["bytes"], row["mtime_ns"]))
-    row |= measured or {}
-    return measured is not None
+def _sum_of(counts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    files = pd.concat(counts).groupby(["status", "reason"]).files.sum().reset_index()
+    order = files.status.map({status: place for place, status in enumerate(STATUSES)})
+    return files.iloc[np.lexsort((files.reason, order))].reset_index(drop=True)
 
 
 def _examined(
     archive: Path,
-    rows: list[dict[str, Any]],
-    todo: list[int],
+    placed: Iterable[dict[str, Any]],
+    todo: int,
     journal: Path | None,
     workers: int | None,
     progress: bool,
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    if journal is not None:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-    paths = [archive / rows[i]["pathname"] for i in todo]
+) -> Iterator[dict[str, Any]]:
+    def waiting() -> Iterator[dict[str, Any]]:
+        return (row for row in placed if row["status"] == "")
+
     examined = isolated_map(
-        examine_file, paths, workers=workers, seconds=MAX_SECONDS, memory=MAX_MEMORY
+        examine_file,
+        (archive / row["pathname"] for row in waiting()),
+        workers=workers,
+        seconds=MAX_SECONDS,
+        memory=MAX_MEMORY,
     )
-    with (
-        closing(examined),
-        # Line by line, so that a kill loses the files in hand and no more.
-        open(journal or os.devnull, "a", encoding="utf-8", buffering=1) as notes,
-    ):
-        notes.write("\n")  # ends the half line that a kill may have left
-        results = tqdm(
-            examined,
-            total=len(todo),
-            desc="audit",
-            unit="file",
-            disable=not progress,
-        )
-        for i, measured in zip(todo, results, strict=True):
+    with closing(examined), noting(journal) as note:
+        results = tqdm(examined, desc="audit", total=todo, unit="file", disable=not progress)
+        for row, measured in zip(waiting(), results, strict=True):
             if isinstance(measured, Lost):
-                measured = lost_file(archive / rows[i]["pathname"], measured.reason)
-            key = [rows[i]["pathname"], rows[i]["bytes"], rows[i]["mtime_ns"]]
-            notes.write(json.dumps([key, measured]) + "\n")
-            yield i, measured
+                measured = lost_file(archive / row["pathname"], measured.reason)
+            note((row["pathname"], row["bytes"], row["mtime_ns"]), measured)
+            yield measured
 
 
-def _named_groups(archive: Path, files: pd.DataFrame) -> dict[str, str]:
-    path = archive / GROUPS_FILE
-    if not path.is_file():
-        return {}
-    groups = read_raw(path, "groups file")
-    if not {"pathname", "group"} <= set(groups.columns):
-        raise TableError(
-            f"A groups file must have the columns pathname;group. Received: {path} with"
-            f" {list(groups.columns)}. Correct or rename it."
-        )
-    names = groups.pathname.map(unescape_pathname)
-    check_files_exist(names, archive, str(path), files.pathname)
-    if names.duplicated().any():
-        raise TableError(
-            f"A groups file must name a file once. Received: {names[names.duplicated()].iloc[0]!r}"
-            f" twice in {path}. Remove one of the rows."
-        )
-    return dict(zip(names, groups.group, strict=True))
+def _frames(
+    placed: Iterable[dict[str, Any]], measured: Iterable[dict[str, Any]]
+) -> Iterator[pd.DataFrame]:
+    found = iter(measured)
+    rows = (row if row["status"] else row | next(found) for row in placed)
+    first = True
+    while (batch := list(islice(rows, CHUNK_ROWS))) or first:
+        yield check_table(pd.DataFrame(batch, columns=list(AUDIT.columns)), AUDIT)
+        first = False
 
 
-def _with_duplicates(audit: pd.DataFrame, max_distance: int) -> pd.DataFrame:
-    used = audit[audit.status == "used"]
-    first = used.groupby("sha256", sort=False).pathname.transform("first")
-    copies = used.index[first != used.pathname]
-    audit.loc[copies, ["status", "reason"]] = ["duplicate", "same_bytes"]
-    audit.loc[copies, "duplicate_of"] = first[copies]
-    conflict = used.groupby("sha256", sort=False).label.transform("nunique") > 1
-    audit.loc[used.index, "label_conflict"] = conflict
-    links = [
-        *near_links(list(used.phash), list(used.detail_hash), max_distance),
-        *links_of_equal(list(used.sha256)),
-        *links_of_equal(list(used.named_group)),
-    ]
-    roots = connected_groups(len(used), links)
-    audit.loc[used.index, "group"] = used.pathname.to_numpy()[roots]
-    return audit
+def _looked_over(frames: Iterable[pd.DataFrame]) -> tuple[Fingerprints, tuple[float, float]]:
+    sizes = []
+
+    def used() -> Iterator[pd.DataFrame]:
+        for frame in frames:
+            sizes.append(image_sizes(frame).to_numpy())
+            yield frame[frame.status == "used"]
+
+    images = Fingerprints(used())
+    return images, usual_sizes(np.concatenate(sizes))
+
+
+def _finished(
+    frames: Iterable[pd.DataFrame],
+    images: Fingerprints,
+    usual: tuple[float, float],
+    max_distance: int,
+) -> Iterator[pd.DataFrame]:
+    links = [images.near(max_distance), images.copies, images.grouped()]
+    groups = connected_groups(len(images.first), np.concatenate(links))
+    conflicts = images.conflicts()
+    done = 0
+    for frame in frames:
+        used = frame.index[frame.status == "used"]
+        here = np.arange(done, done + len(used))
+        done += len(used)
+        frame.loc[used, "group"] = [images.pathnames[i] for i in groups[here]]
+        frame.loc[used, "label_conflict"] = conflicts[here]
+        copies = images.first[here] != here
+        frame.loc[used[copies], ["status", "reason"]] = ["duplicate", "same_bytes"]
+        originals = [images.pathnames[i] for i in images.first[here[copies]]]
+        frame.loc[used[copies], "duplicate_of"] = originals
+        frame["odd_size"] = odd_size_scores(frame, usual)
+        yield frame
+
+
+def _counted(
+    frames: Iterable[pd.DataFrame], n_files: int, counts: list[pd.DataFrame]
+) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        counts.append(ledger(frame))
+        yield frame
+    check_ledger(_sum_of(counts), n_files)  # before the table takes the earlier one's place

@@ -1,13 +1,13 @@
 """Decode once: uint8 pixels on disk, shared by every run."""
 
-import errno
 import functools
 import hashlib
 import shutil
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,11 @@ from photoclf.decode import (
     read_bytes,
 )
 from photoclf.errors import PhotoclfError, did_you_mean
-from photoclf.files import sha256_bytes, write_json
+from photoclf.files import DISK_IS_FULL, sha256_bytes, write_json
+from photoclf.names import Names
 from photoclf.pixel_files import JPEG_QUALITY, CompactPixels, PixelFiles, pack
 from photoclf.workers import Lost, isolated_map
 
-_DISK_IS_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Images from which the size of a compact cache is guessed, and what is added to the guess.
 _GUESSED_FROM, _MARGIN = 8, 1.25
 # What isn't read back as it was written so many times is the disk's doing.
@@ -46,14 +46,14 @@ class PixelCache:
     Args:
         pixels: Read-only, uint8 (n, image_size, image_size, 3): a memory map, or what reads like
             one when the rows are compact.
-        pathnames: The n images in the order of the rows.
+        pathnames: The n images in the order of the rows, sorted.
         image_size: Side in px.
         fit: How the images fill the square, see `decode.decode_image`.
         storage: `exact` or `compact`, see `build_cache`.
     """
 
     pixels: np.ndarray | CompactPixels
-    pathnames: tuple[str, ...]
+    pathnames: Sequence[str]
     image_size: int
     fit: str
     storage: str = "exact"
@@ -82,7 +82,7 @@ class PixelCache:
 
 def build_cache(
     archive: Path,
-    images: pd.DataFrame,
+    images: pd.DataFrame | Iterable[pd.DataFrame],
     folder: Path,
     *,
     image_size: int,
@@ -99,7 +99,8 @@ def build_cache(
 
     Args:
         archive: The archive's folder.
-        images: Frame with `pathname` and `sha256`; each image must decode.
+        images: Frame with `pathname` and `sha256`, or its rows as `schema.read_chunks` gives them,
+            of which memory keeps some 120 bytes each; every image must decode.
         folder: Where caches are, one sub-folder a content, decoder version, size and fit.
         image_size: Side in px.
         fit: See `decode.decode_image`.
@@ -115,24 +116,25 @@ def build_cache(
         CacheError: If there is no image, the disk is too small or doesn't keep what is written,
             or an image changed since the audit.
     """
-    if images.empty:
+    listed = _Images([images] if isinstance(images, pd.DataFrame) else images)
+    if not len(listed):
         raise CacheError("A pixel cache must have images. Received: none. Make a split with some.")
     if storage not in STORAGES:
         raise CacheError(
             f"`storage` must be one of {STORAGES}. Received: {storage!r}."
             f"{did_you_mean(storage, STORAGES)}"
         )
-    images = images[["pathname", "sha256"]].sort_values("pathname")
-    place = folder / _cache_key(images, image_size, fit, storage)
-    files = PixelFiles(place, (len(images), image_size, image_size, 3), storage)
+    count = len(listed)
+    place = folder / _cache_key(listed, image_size, fit, storage)
+    files = PixelFiles(place, (count, image_size, image_size, 3), storage)
     todo = files.unsound_rows(progress)
     _tell_spoilt(place, len(todo))
-    source = _Source(archive, images, image_size, fit, workers)
+    source = _Source(archive, listed, image_size, fit, workers)
     attempts = 0
     while len(todo):
         if attempts == _ATTEMPTS:
             raise CacheError(
-                f"The disk must keep what is written. Received: {len(todo)} of {len(images)}"
+                f"The disk must keep what is written. Received: {len(todo)} of {count}"
                 f" images that were read back otherwise in {place}. Check the disk, or use another"
                 " workspace."
             )
@@ -142,13 +144,30 @@ def build_cache(
             _fill(files, source, todo, progress)
         todo = files.unsound_rows()
     if not (place / "done.json").is_file():
-        write_json(place / "done.json", {"images": len(images), "storage": storage})
-    return PixelCache(files.pixels(), tuple(images.pathname), image_size, fit, storage)
+        write_json(place / "done.json", {"images": count, "storage": storage})
+    return PixelCache(files.pixels(), listed.pathnames, image_size, fit, storage)
 
 
-def _cache_key(images: pd.DataFrame, image_size: int, fit: str, storage: str) -> str:
+class _Images:
+    """The images of a cache in the order of their names, in little memory."""
+
+    def __init__(self, frames: Iterable[pd.DataFrame]) -> None:
+        self.pathnames, self.sha256 = Names(), Names()
+        for frame in frames:
+            self.pathnames.extend(frame.pathname)
+            self.sha256.extend(frame.sha256)
+        if any(a > b for a, b in pairwise(self.pathnames)):
+            order = sorted(range(len(self)), key=self.pathnames.__getitem__)
+            self.pathnames = Names(self.pathnames[row] for row in order)
+            self.sha256 = Names(self.sha256[row] for row in order)
+
+    def __len__(self) -> int:
+        return len(self.pathnames)
+
+
+def _cache_key(images: _Images, image_size: int, fit: str, storage: str) -> str:
     content = hashlib.sha256()  # bit by bit: a million names at once would fill the memory
-    for sha256, name in zip(images.sha256, images.pathname, strict=True):
+    for sha256, name in zip(images.sha256, images.pathnames, strict=True):
         content.update(f"{sha256};{name}\n".encode("utf-8", "surrogatepass"))
     kind = f"_jpeg{JPEG_QUALITY}" if storage == "compact" else ""
     return f"{image_size}_{fit}_v{DECODER_VERSION}_{content.hexdigest()[:12]}{kind}"
@@ -159,19 +178,19 @@ class _Source:
     """Where the pixels come from, and how they are to be."""
 
     archive: Path
-    images: pd.DataFrame
+    images: _Images
     image_size: int
     fit: str
     workers: int | None
 
     def packed(self, rows: np.ndarray, storage: str) -> Generator[bytes, None, None]:
         """Decode rows in worker processes, which may be lost; in the order of the rows."""
-        names, hashes = self.images.pathname, self.images.sha256
+        names, hashes = self.images.pathnames, self.images.sha256
         results = isolated_map(
             functools.partial(
                 decode_packed, image_size=self.image_size, fit=self.fit, storage=storage
             ),
-            ((self.archive / names.iloc[row], hashes.iloc[row]) for row in rows),
+            ((self.archive / names[row], hashes[row]) for row in rows),
             workers=self.workers,
             seconds=MAX_SECONDS,
             memory=MAX_MEMORY,
@@ -183,7 +202,7 @@ class _Source:
                     continue
                 what = result.reason if isinstance(result, Lost) else result
                 raise CacheError(
-                    f"An image must be what it was in the audit. Received: {names.iloc[row]!r},"
+                    f"An image must be what it was in the audit. Received: {names[row]!r},"
                     f" {what}. Audit the archive again: photoclf audit."
                 )
 
@@ -255,7 +274,7 @@ def _full_disk_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_IS_FULL:
+        if error.errno not in DISK_IS_FULL:
             raise
         raise CacheError(
             f"The disk must take all pixels. Received: {error.strerror} in {place}. What was"

@@ -54,17 +54,16 @@ def scan(
 @options.ignored_folders
 def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) -> None:
     """Examine every file of the archive: data/audit.csv and the ledger."""
-    from photoclf import steps
-    from photoclf.audit import ledger
-    from photoclf.conflicts import label_conflicts
+    from photoclf import conflicts, steps
+    from photoclf.schema import AUDIT, read_chunks
 
-    table = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
-    click.echo(ledger(table).to_string(index=False))
-    conflicts = label_conflicts(table)
-    if len(conflicts):
-        click.echo(conflicts.to_string(index=False, max_rows=20))
-        click.echo(f"{len(conflicts)} label conflicts: correct the labels in {workspace.manifest}")
-    click.echo(f"{len(table)} files: {workspace.audit}")
+    counts = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
+    click.echo(counts.to_string(index=False))
+    told = conflicts.label_conflicts(read_chunks(workspace.audit, AUDIT, conflicts.COLUMNS))
+    if len(told):
+        click.echo(told.to_string(index=False, max_rows=20))
+        click.echo(f"{len(told)} label conflicts: correct the labels in {workspace.manifest}")
+    click.echo(f"{counts.files.sum()} files: {workspace.audit}")
 
 
 @click.command()

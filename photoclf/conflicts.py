@@ -1,13 +1,20 @@
 """Images that are the same, or look it, and have different labels."""
 
-import numpy as np
+from collections.abc import Iterable
+
 import pandas as pd
 
-from photoclf.duplicates import MAX_DISTANCE, links_of_equal, near_links
+from photoclf.duplicates import MAX_DISTANCE
+from photoclf.fingerprints import Fingerprints
 from photoclf.schema import CONFLICTS, check_table
 
+COLUMNS = ("pathname", "status", "label", "sha256", "phash", "detail_hash", "named_group")
+"""Those of the audit that tell of conflicts."""
 
-def label_conflicts(audit: pd.DataFrame, max_distance: int = MAX_DISTANCE) -> pd.DataFrame:
+
+def label_conflicts(
+    audit: pd.DataFrame | Iterable[pd.DataFrame], max_distance: int = MAX_DISTANCE
+) -> pd.DataFrame:
     """List the images that are the same, or look it, and have different labels.
 
     Exact copies under two labels are kept out of the split, since one label is wrong. Images that
@@ -15,28 +22,24 @@ def label_conflicts(audit: pd.DataFrame, max_distance: int = MAX_DISTANCE) -> pd
     (renderings of one photograph, say) are meant to be alike, and aren't listed.
 
     Args:
-        audit: A `schema.AUDIT` frame.
+        audit: A `schema.AUDIT` frame, or its rows as `schema.read_chunks` gives them, with at least
+            `COLUMNS`.
         max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
 
     Returns:
         A `schema.CONFLICTS` frame: `kind` is `exact` or `near`. Of several copies of one image each
         is listed against the first.
     """
-    known = audit[audit.status.isin(["used", "duplicate"]) & audit.label.notna()]
-    known = known.reset_index(drop=True)
-    exact = np.array(links_of_equal(list(known.sha256)), np.int64).reshape(-1, 2)
-    one = known[known.status == "used"]
-    near = one.index.to_numpy()[near_links(list(one.phash), list(one.detail_hash), max_distance)]
-    named = known.named_group.to_numpy()[near]
-    near = near[(named[:, 0] == "") | (named[:, 0] != named[:, 1])]
-    pairs = np.concatenate([exact, near])
-    rows = pd.DataFrame(
-        {
-            "pathname_a": known.pathname.to_numpy()[pairs[:, 0]],
-            "pathname_b": known.pathname.to_numpy()[pairs[:, 1]],
-            "label_a": known.label.astype("int64").to_numpy()[pairs[:, 0]],
-            "label_b": known.label.astype("int64").to_numpy()[pairs[:, 1]],
-            "kind": ["exact"] * len(exact) + ["near"] * len(near),
-        }
+    frames = [audit] if isinstance(audit, pd.DataFrame) else audit
+    images = Fingerprints(
+        rows[rows.status.isin(["used", "duplicate"]) & rows.label.notna()] for rows in frames
     )
-    return check_table(rows[rows.label_a != rows.label_b], CONFLICTS)
+    pairs = {"exact": images.copies, "near": images.near(max_distance)}
+    rows = []
+    for kind, links in pairs.items():
+        for a, b in links[images.labels[links[:, 0]] != images.labels[links[:, 1]]]:
+            group = images.groups[a]
+            if kind == "exact" or not group or group != images.groups[b]:
+                names, labels = images.pathnames, images.labels
+                rows.append((names[a], names[b], labels[a], labels[b], kind))
+    return check_table(pd.DataFrame(rows, columns=list(CONFLICTS.columns)), CONFLICTS)

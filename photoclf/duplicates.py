@@ -1,10 +1,12 @@
 """Perceptual hashes, and the pairs and groups of images that look alike: arrays in, pairs out."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from scipy.fft import dctn
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 MAX_DISTANCE = 4
 # Different drawings at one place of a white page, and pages of one layout, are often within 4 bits;
@@ -91,12 +93,15 @@ def near_pairs(hashes: Sequence[int] | np.ndarray, max_distance: int = MAX_DISTA
 
 
 def near_links(
-    phashes: Sequence[str], detail_hashes: Sequence[str], max_distance: int = MAX_DISTANCE
+    phashes: Sequence[str] | np.ndarray,
+    detail_hashes: Sequence[str] | np.ndarray,
+    max_distance: int = MAX_DISTANCE,
 ) -> np.ndarray:
     """Link images that look alike: near at a glance, and in detail.
 
     Args:
-        phashes: Perceptual hashes as 16 hexadecimal digits; empty ones are linked to nothing.
+        phashes: Perceptual hashes as 16 hexadecimal digits, texts or a `S16` array; empty ones are
+            linked to nothing.
         detail_hashes: Detail hashes, likewise; an empty one agrees with any.
         max_distance: Bits by which perceptual hashes may differ, 0 to 64.
 
@@ -104,17 +109,40 @@ def near_links(
         int64 array (links, 2) of positions. Of images with equal hashes only the first is linked to
         others, so that ten thousand copies are ten thousand links.
     """
-    hashed = [i for i, text in enumerate(phashes) if text]
-    same = links_of_equal([(phashes[i], detail_hashes[i]) for i in hashed])
-    firsts = np.array([b for a, b in same if a == b], np.int64)
-    pairs = near_pairs([int(phashes[hashed[i]], 16) for i in firsts], max_distance)
-    details = np.array([int(detail_hashes[hashed[i]] or "0", 16) for i in firsts], np.uint64)
-    told = np.array([detail_hashes[hashed[i]] != "" for i in firsts], bool)
+    glances, details = np.asarray(phashes, "S16"), np.asarray(detail_hashes, "S16")
+    hashed = np.flatnonzero(glances != b"")
+    glances, details = glances[hashed], details[hashed]
+    values, bits, told = _numbers(glances), _numbers(details), details != b""
+    first = first_equal(values, bits, told)
+    firsts = np.flatnonzero(first == np.arange(len(first)))
+    pairs = near_pairs(values[firsts], max_distance)
+    bits, told = bits[firsts], told[firsts]
     one, other = pairs.T
-    differing = np.bitwise_count(details[one] ^ details[other])
+    differing = np.bitwise_count(bits[one] ^ bits[other])
     pairs = pairs[(differing <= MAX_DETAIL_DISTANCE) | ~told[one] | ~told[other]]
-    copies = np.array([link for link in same if link[0] != link[1]], np.int64).reshape(-1, 2)
-    return np.array(hashed, np.int64)[np.concatenate([firsts[pairs], copies])]
+    return hashed[np.concatenate([firsts[pairs], links_to(first)])]
+
+
+def first_equal(*columns: np.ndarray) -> np.ndarray:
+    """Return for each of n rows the position of the first one that is equal in all columns."""
+    order = np.lexsort(columns)  # stable: of equal rows the first comes first
+    begins = np.ones(len(order), bool)
+    begins[1:] = np.any([c[order[1:]] != c[order[:-1]] for c in columns], axis=0)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[begins][np.cumsum(begins) - 1]
+    return first
+
+
+def links_to(first: np.ndarray) -> np.ndarray:
+    """Link what isn't the first of its kind to that one, `first` as `first_equal` gives it."""
+    copies = np.flatnonzero(first != np.arange(len(first)))
+    return np.stack([first[copies], copies], axis=1)
+
+
+def _numbers(digits: np.ndarray) -> np.ndarray:
+    """Read 16 hexadecimal digits each; none are 0."""
+    padded = np.where(digits == b"", b"0" * 16, digits)
+    return np.frombuffer(bytes.fromhex(padded.tobytes().decode()), ">u8").astype(np.uint64)
 
 
 def _packed(bits: np.ndarray) -> int:
@@ -152,7 +180,7 @@ def _in_order(pairs: np.ndarray) -> np.ndarray:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def connected_groups(n: int, links: Iterable[tuple[int, int]]) -> np.ndarray:
+def connected_groups(n: int, links: Sequence[tuple[int, int]] | np.ndarray) -> np.ndarray:
     """Number the groups that links between n things make.
 
     Args:
@@ -162,21 +190,25 @@ def connected_groups(n: int, links: Iterable[tuple[int, int]]) -> np.ndarray:
     Returns:
         int64 array (n,): for each thing the smallest position in its group.
     """
-    parent = list(range(n))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in links:
-        low, high = sorted((root(int(a)), root(int(b))))
-        parent[high] = low
-    return np.array([root(i) for i in range(n)], np.int64)
+    one, other = np.asarray(links, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(n, n))
+    return first_equal(connected_components(graph, directed=False)[1])
 
 
-def links_of_equal(keys: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Link each thing to the first one with an equal key; empty texts link nothing."""
-    first: dict[Hashable, int] = {}
-    return [(first.setdefault(key, i), i) for i, key in enumerate(keys) if key != ""]
+def links_of_equal(keys: Sequence[str]) -> np.ndarray:
+    """Link each thing to the first one with an equal key; empty keys link nothing.
+
+    Returns:
+        int64 array (links, 2) of positions, the smaller first.
+    """
+    # Most keys are nobody else's: those never get into the dictionary.
+    hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
+    _, which, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    first: dict[str, int] = {}
+    links = [
+        (first.setdefault(key, i), i)
+        for i in np.flatnonzero(counts[which] > 1).tolist()
+        if (key := keys[i])
+    ]
+    pairs = np.array(links, np.int64).reshape(-1, 2)
+    return pairs[pairs[:, 0] != pairs[:, 1]]

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
@@ -13,41 +13,44 @@ from photoclf.schema import MANIFEST, check_table, read_raw, unescape_pathname
 POSITIVE_FOLDER = "Photo"
 IGNORED_FOLDERS = ("Dataset_L2", "Photo_2")
 
-GROUPS_FILE = "groups.csv"
-"""A file at the archive's root, `pathname;group`, that says which images belong together."""
-
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
-def list_files(archive: Path) -> pd.DataFrame:
-    """List every file below a folder, without opening any.
+def walk_files(archive: Path) -> Iterator[tuple[str, int, int, str]]:
+    """List every file below a folder in the order of the pathnames, without opening any.
 
-    Links to folders aren't followed, so that no loop is endless and no file counted twice.
+    Links to folders aren't followed, so that no loop is endless and no file counted twice. Memory
+    holds the names in the folders on the way alone, however many files there are.
 
     Args:
         archive: The folder.
 
-    Returns:
-        A frame sorted by `pathname` (relative, with `/`), with `bytes` and `mtime_ns` (int64) and
-        `problem`: empty, `special_file` (a pipe, socket or device), `link_to_folder`,
-        `folder_no_permission` (a folder whose files can't be listed) or `vanished`.
+    Yields:
+        `pathname` (relative, with `/`), `bytes`, `mtime_ns` and `problem`: empty, `special_file` (a
+        pipe, socket or device), `link_to_folder`, `folder_no_permission` (a folder whose files
+        can't be listed; its name ends with `/`, and the archive's own is `.`) or `vanished`.
     """
-    rows: list[tuple[str, int, int, str]] = []
-    folders = [("", os.fspath(archive))]
-    while folders:
-        prefix, place = folders.pop()
-        try:
-            entries = list(os.scandir(place))
-        except OSError:
-            rows.append((prefix.rstrip("/") or ".", 0, 0, "folder_no_permission"))
+    root = os.path.join(archive, "")
+    # Names with the first to come last. A folder's ends with `/`, so that it sorts as its files do.
+    waiting = [[""]]
+    while waiting:
+        if not waiting[-1]:
+            waiting.pop()
             continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append((f"{prefix}{entry.name}/", entry.path))
-            else:
-                rows.append(_row(prefix + entry.name, entry))
-    rows.sort()
-    return pd.DataFrame(rows, columns=["pathname", "bytes", "mtime_ns", "problem"])
+        name = waiting[-1].pop()
+        if name and not name.endswith("/"):
+            yield _facts(name, root + name)
+            continue
+        try:
+            # A set: a folder that changes while it is read may list a name twice.
+            waiting.append(sorted(set(_names_in(root, name)), reverse=True))
+        except OSError:
+            yield name or ".", 0, 0, "folder_no_permission"
+
+
+def list_files(archive: Path) -> pd.DataFrame:
+    """List every file below a folder as a frame, see `walk_files`."""
+    return pd.DataFrame(walk_files(archive), columns=["pathname", "bytes", "mtime_ns", "problem"])
 
 
 def scan_archive(
@@ -69,33 +72,19 @@ def scan_archive(
     Raises:
         ArchiveError: If the archive holds no file, no positive folder, or one class only.
     """
-    return label_files(
-        list_files(archive),
-        positive_folder=positive_folder,
-        ignored_folders=ignored_folders,
-        origin=str(archive),
-    )
-
-
-def label_files(
-    files: pd.DataFrame,
-    *,
-    positive_folder: str,
-    ignored_folders: Collection[str],
-    origin: str,
-) -> pd.DataFrame:
-    """Do `scan_archive`'s work on a list of files that is already there."""
-    if files.empty or list(files.pathname) == ["."]:
-        what = "no file" if files.empty else "a folder that can't be listed"
-        raise ArchiveError(
-            f"An archive must hold files. Received: {origin}, {what}. Check the folder's name."
-        )
-    reasons = files.pathname.map(lambda name: why_ignored(name, ignored_folders))
-    kept = files[(reasons == "") & files.problem.isin(["", "vanished"])]
-    folders = kept.pathname.map(class_folder)
-    _check_classes(sorted(set(folders)), positive_folder, ignored_folders, origin)
-    labels = (folders == positive_folder).astype("int64")
-    return check_table(pd.DataFrame({"pathname": kept.pathname, "label": labels}), MANIFEST)
+    names, listed = [], 0
+    for name, _, _, problem in walk_files(archive):
+        if name == ".":
+            raise _no_archive(archive, "a folder that can't be listed")
+        listed += 1
+        if problem in ("", "vanished") and not why_ignored(name, ignored_folders):
+            names.append(name)
+    if not listed:
+        raise _no_archive(archive, "no file")
+    classes = {class_folder(name) for name in names}
+    _check_classes(sorted(classes), positive_folder, ignored_folders, str(archive))
+    labels = [int(class_folder(name) == positive_folder) for name in names]
+    return check_table(pd.DataFrame({"pathname": names, "label": labels}), MANIFEST)
 
 
 def why_ignored(pathname: str, ignored_folders: Collection[str] = ()) -> str:
@@ -154,36 +143,36 @@ def read_manifest(path: Path, archive: Path | None = None) -> pd.DataFrame:
     return frame
 
 
-def check_files_exist(
-    pathnames: pd.Series, archive: Path, origin: str, listed: Collection[str] | None = None
-) -> None:
-    """Check that files named by a table are there.
-
-    Args:
-        pathnames: The names.
-        archive: The folder below which they must exist.
-        origin: The table, for the error.
-        listed: The names that `list_files` found, spelt as it spells them; without them the file
-            system is asked, which on Windows and macOS takes other spellings too.
+def check_files_exist(pathnames: pd.Series, archive: Path, origin: str) -> None:
+    """Check that the files that a table names are there, as the file system spells them.
 
     Raises:
-        TableError: Naming the first files that are gone and their number.
+        TableError: Naming the first file that is gone, and how many are.
     """
-    if listed is None:
-        gone = [name for name in pathnames if not os.path.lexists(archive / name)]
-    else:
-        gone = sorted(set(pathnames) - set(listed))
+    gone = [name for name in pathnames if not os.path.lexists(archive / name)]
     if gone:
-        raise TableError(
-            f"Each file that {origin} names must exist below {archive}. Received: {len(gone)} of"
-            f" {len(pathnames)} gone, first {gone[0]!r}. Put them back, or move"
-            " the table away and scan again: photoclf scan --archive DIR."
-        )
+        raise files_gone(gone[0], len(gone), len(pathnames), archive, origin)
 
 
-def _row(pathname: str, entry: os.DirEntry) -> tuple[str, int, int, str]:
+def files_gone(first: str, gone: int, named: int, archive: Path, origin: str) -> TableError:
+    """Make the error that tells of files that a table names and the archive doesn't have."""
+    return TableError(
+        f"Each file that {origin} names must exist below {archive}. Received: {gone} of"
+        f" {named} gone, first {first!r}. Put them back, or move"
+        " the table away and scan again: photoclf scan --archive DIR."
+    )
+
+
+def _names_in(root: str, folder: str) -> Iterator[str]:
+    with os.scandir(root + folder) as entries:
+        for entry in entries:
+            inner = "/" if entry.is_dir(follow_symlinks=False) else ""
+            yield f"{folder}{entry.name}{inner}"
+
+
+def _facts(pathname: str, place: str) -> tuple[str, int, int, str]:
     try:
-        facts = entry.stat()
+        facts = os.stat(place)
     except OSError:  # a broken link, or a file that went while we looked
         return pathname, 0, 0, "vanished"
     if stat.S_ISREG(facts.st_mode):
@@ -191,6 +180,12 @@ def _row(pathname: str, entry: os.DirEntry) -> tuple[str, int, int, str]:
     if stat.S_ISDIR(facts.st_mode):
         return pathname, 0, 0, "link_to_folder"
     return pathname, facts.st_size, facts.st_mtime_ns, "special_file"
+
+
+def _no_archive(archive: Path, what: str) -> ArchiveError:
+    return ArchiveError(
+        f"An archive must hold files. Received: {archive}, {what}. Check the folder's name."
+    )
 
 
 def _check_classes(

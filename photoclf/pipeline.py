@@ -1,5 +1,6 @@
 """From an archive folder to the report: every step in order, those already done skipped."""
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError
 from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.files import read_json, sha256_file, sha256_text, write_json
-from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, list_files
+from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, walk_files
 from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
 from photoclf.report import FILE_NAMES, render_report
@@ -253,11 +254,13 @@ def _read_journal(path: Path) -> dict[str, Any]:
 
 
 def _listing_hash(archive: Path) -> str:
-    files = list_files(archive)
-    if files.empty:
+    lines, listing = 0, hashlib.sha256()
+    for name, size, mtime_ns, _ in walk_files(archive):
+        lines += 1
+        listing.update(f"{name};{size};{mtime_ns}\n".encode("utf-8", "surrogatepass"))
+    if not lines:
         raise ArchiveError(f"An archive must hold files. Received: {archive}, empty.")
-    lines = files.pathname + ";" + files.bytes.astype(str) + ";" + files.mtime_ns.astype(str)
-    return sha256_text("\n".join(lines))
+    return listing.hexdigest()
 
 
 def _train(

@@ -110,19 +110,34 @@ def quality_scores(pixels: np.ndarray, *, grey: bool) -> dict[str, float]:
     }
 
 
-def odd_size_scores(audit: pd.DataFrame) -> pd.Series:
+def odd_size_scores(audit: pd.DataFrame, usual: tuple[float, float] | None = None) -> pd.Series:
     """Score how far each image's size is from the archive's middle sizes.
 
     Args:
         audit: A frame with `width` and `height` in px, missing where nothing was decoded.
+        usual: What `usual_sizes` says of the whole archive, when `audit` is a part of it.
 
     Returns:
         float64 (rows,), 0 to 1; NaN where nothing was decoded.
     """
-    size = _size(audit)
-    middle, gap = _usual_sizes(size)
+    size = image_sizes(audit)
+    middle, gap = usual or usual_sizes(size.to_numpy())
     # Where all images have one size, that size itself is the measure.
     return 1 - ((size - middle).abs() / (gap or middle or 1.0)).clip(0, 1)
+
+
+def image_sizes(audit: pd.DataFrame) -> pd.Series:
+    """Return the side in px of the square that has as many pixels as each image, float64."""
+    return (audit.width.astype("float64") * audit.height.astype("float64")) ** 0.5
+
+
+def usual_sizes(sizes: np.ndarray) -> tuple[float, float]:
+    """Return the middle of an archive's sizes in px, and how far from it is odd altogether."""
+    known = sizes[~np.isnan(sizes)]
+    if not len(known):
+        return 0.0, 0.0
+    low, high = np.percentile(known, [25, 75])
+    return float(low + high) / 2, float(high - low) * (1 + 2 * _IQR_FACTOR)
 
 
 def quality_flags(
@@ -147,7 +162,9 @@ def quality_flags(
             f"{did_you_mean(name, QUALITY)}"
         )
     limits = THRESHOLDS | told
-    if "odd_size" not in told and _usual_sizes(_size(audit))[1] == 0:  # one size for nearly all
+    if (
+        "odd_size" not in told and usual_sizes(image_sizes(audit).to_numpy())[1] == 0
+    ):  # one size for nearly all
         limits["odd_size"] = 1.0
     return pd.DataFrame({name: audit[name] < limits[name] for name in QUALITY})
 
@@ -187,16 +204,3 @@ def _sharpness(image: Image.Image) -> float:
     edges = ImageStat.Stat(small.filter(ImageFilter.FIND_EDGES)).stddev[0]
     spread = 1 - math.exp(-np.std(small.histogram()) / 100)
     return min(1 - math.exp(-edges / 100) + (spread if spread > _MIN_SPREAD else 0), 1.0)
-
-
-def _usual_sizes(size: pd.Series) -> tuple[float, float]:
-    known = size.dropna()
-    if known.empty:
-        return 0.0, 0.0
-    low, high = np.percentile(known, [25, 75])
-    return float(low + high) / 2, float(high - low) * (1 + 2 * _IQR_FACTOR)
-
-
-def _size(audit: pd.DataFrame) -> pd.Series:
-    area = audit.width.astype("float64") * audit.height.astype("float64")
-    return area**0.5

@@ -2,6 +2,8 @@
 
 import io
 import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from photoclf.files import replacing
 LABELS = {0: "other", 1: "photo"}
 SPLITS = ("train", "val", "test")
 DECISIONS = ("photo", "other", "review")
+# Rows of a long table that are read or written at a time: some 10 MB of an audit.
+CHUNK_ROWS = 5_000
 STATUSES = ("used", "unreadable", "duplicate", "not_an_image", "ignored")
 
 
@@ -190,21 +194,14 @@ def check_table(frame: pd.DataFrame, table: Table, *, origin: str = "") -> pd.Da
         >>> check_table(pd.DataFrame({"pathname": ["a.png"], "label": ["1"]}), MANIFEST).label[0]
         np.int64(1)
     """
-    where = f" {origin}" if origin else ""
-    missing = [c for c in table.columns if c not in frame.columns]
-    unknown = [str(c) for c in frame.columns if c not in table.columns]
-    if missing or unknown:
-        hint = "".join(did_you_mean(c, missing) for c in unknown)
-        raise TableError(
-            f"The {table.name}{where} must have the columns {';'.join(table.columns)}."
-            f" Missing: {missing or 'none'}. Unknown: {unknown or 'none'}.{hint}"
-        )
+    _check_columns(frame, table, origin)
     frame = frame.reset_index(drop=True)
     columns = {}
     for name, dtype in table.columns.items():
         try:
             columns[name] = _cast(frame[name], dtype)
         except (ValueError, TypeError, OverflowError, LookupError) as error:
+            where = f" {origin}" if origin else ""
             raise TableError(
                 f"The {table.name}{where} must have {dtype} values in the column `{name}`."
                 f" Received: {error}"
@@ -218,12 +215,25 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     Raises:
         TableError: If the frame isn't that table.
     """
-    frame = check_table(frame, table, origin=f"for {path.name}")
-    for name in table.pathnames:
-        frame[name] = frame[name].map(escape_pathname)
+    starts = range(0, max(len(frame), 1), CHUNK_ROWS)
+    write_chunks((frame.iloc[i : i + CHUNK_ROWS] for i in starts), path, table)
+
+
+def write_chunks(frames: Iterable[pd.DataFrame], path: Path, table: Table) -> None:
+    """Write one table whose rows come as several frames; memory holds one of them at a time.
+
+    Raises:
+        TableError: If a frame isn't that table.
+    """
     with replacing(Path(path)) as file:
         wrapper = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        frame.to_csv(wrapper, sep=";", index=False, lineterminator="\n")
+        header = True
+        for frame in frames:
+            checked = check_table(frame, table, origin=f"for {path.name}")
+            for name in table.pathnames:
+                checked[name] = checked[name].map(escape_pathname)
+            checked.to_csv(wrapper, sep=";", index=False, lineterminator="\n", header=header)
+            header = False
         wrapper.detach()
 
 
@@ -233,10 +243,34 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     Raises:
         TableError: If the file is missing, isn't such a table, or a value isn't of its dtype.
     """
-    frame = check_table(read_raw(path, table.name), table, origin=str(path))
-    for name in table.pathnames:
-        frame[name] = frame[name].map(unescape_pathname)
-    return frame
+    return _checked(read_raw(path, table.name), table, path)
+
+
+def read_chunks(
+    path: Path, table: Table, columns: Sequence[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a table as `read_table` does, some of its rows at a time; memory holds no more of them.
+
+    Args:
+        path: The file.
+        table: What it must be.
+        columns: Those that are wanted, in their order; all by default.
+
+    Yields:
+        Frames with the wanted columns, together all rows; at least one, which may be empty.
+
+    Raises:
+        TableError: As `read_table`, when the rows in question are reached.
+    """
+    names = table.columns if columns is None else columns
+    wanted = Table(
+        table.name,
+        {name: table.columns[name] for name in names},
+        tuple(name for name in table.pathnames if name in names),
+    )
+    for raw in _raw_chunks(path, table.name, CHUNK_ROWS):
+        _check_columns(raw, table, str(path))
+        yield _checked(raw[list(names)], wanted, path)
 
 
 def read_raw(path: Path, name: str) -> pd.DataFrame:
@@ -245,10 +279,28 @@ def read_raw(path: Path, name: str) -> pd.DataFrame:
     Raises:
         TableError: If the file is missing, or isn't UTF-8 or `;`-separated.
     """
+    return next(_raw_chunks(path, name, sys.maxsize))
+
+
+def _raw_chunks(path: Path, name: str, rows: int) -> Iterator[pd.DataFrame]:
     try:
-        frame = pd.read_csv(
-            path, sep=";", dtype=str, keep_default_na=False, encoding="utf-8", engine="c"
-        )
+        with pd.read_csv(
+            path,
+            sep=";",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8",
+            engine="c",
+            chunksize=rows,
+        ) as frames:
+            for frame in frames:
+                # pandas takes surplus first values for an index.
+                if not isinstance(frame.index, pd.RangeIndex):
+                    raise TableError(
+                        f"The {name} must have as many values a row as columns. Received: {path},"
+                        " with more. Put values that hold `;` in double quotes."
+                    )
+                yield frame
     except FileNotFoundError as error:
         raise TableError(f"The {name} must exist. Received: {path}, which does not.") from error
     except (OSError, ValueError) as error:
@@ -256,11 +308,12 @@ def read_raw(path: Path, name: str) -> pd.DataFrame:
         raise TableError(
             f"The {name} must be `;`-separated UTF-8 text. Received: {path} ({error})"
         ) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus first values for an index
-        raise TableError(
-            f"The {name} must have as many values a row as columns. Received: {path}, with more."
-            " Put values that hold `;` in double quotes."
-        )
+
+
+def _checked(raw: pd.DataFrame, table: Table, path: Path) -> pd.DataFrame:
+    frame = check_table(raw, table, origin=str(path))
+    for name in table.pathnames:
+        frame[name] = frame[name].map(unescape_pathname)
     return frame
 
 
@@ -279,13 +332,28 @@ def unescape_pathname(text: str) -> str:
     return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
 
 
+def _check_columns(frame: pd.DataFrame, table: Table, origin: str) -> None:
+    missing = [c for c in table.columns if c not in frame.columns]
+    unknown = [str(c) for c in frame.columns if c not in table.columns]
+    if missing or unknown:
+        hint = "".join(did_you_mean(c, missing) for c in unknown)
+        raise TableError(
+            f"The {table.name}{f' {origin}' if origin else ''} must have the columns"
+            f" {';'.join(table.columns)}."
+            f" Missing: {missing or 'none'}. Unknown: {unknown or 'none'}.{hint}"
+        )
+
+
 _ESCAPED = re.compile(r"\\u(000d|005c|d[89a-f][0-9a-f]{2})")
 _TO_ESCAPE = re.compile(rf"[\r\ud800-\udfff]|\\(?={_ESCAPED.pattern[2:]})")
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype == "str":
-        return values.astype(object).map(lambda v: "" if pd.isna(v) else str(v)).astype("str")
+        if values.dtype == "str" and not values.hasnans:
+            return values.copy()
+        texts = values.astype(object)
+        return texts.mask(texts.isna(), "").map(str).astype("str")
     if dtype == "bool":
         return values.map(_BOOLEANS.__getitem__).astype(bool)
     if values.dtype == object or str(values.dtype) in ("str", "string"):

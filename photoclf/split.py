@@ -1,15 +1,25 @@
 """Groups kept together → train, val and test, frozen, hashed and proved free of leaks."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from photoclf.duplicates import near_links
+from photoclf.duplicates import links_of_equal
 from photoclf.errors import ConfigError, SplitError, did_you_mean
-from photoclf.files import sha256_text
+from photoclf.fingerprints import Fingerprints
 from photoclf.schema import SPLIT, SPLITS, check_table, read_table
+
+PROOF_COLUMNS = ("pathname", "label", "group", "sha256", "phash", "detail_hash", "split")
+"""Those of a split by which `check_split` proves that it doesn't leak."""
+
+USED_COLUMNS = (
+    *("pathname", "status", "label", "class_folder", "source"),
+    *("group", "sha256", "phash", "detail_hash", "label_conflict"),
+)
+"""Those of an audit that splits are made of."""
 
 TEST_FRACTION = 0.3
 VAL_FRACTION = 0.15
@@ -106,38 +116,45 @@ def sources_in_test(split: pd.DataFrame) -> pd.DataFrame:
     return table.loc[share.sort_values(kind="stable").index].query("tested > 0")
 
 
-def check_split(split: pd.DataFrame) -> None:
+def check_split(split: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
     """Prove that a split doesn't leak and can be learned from.
+
+    Args:
+        split: A `schema.SPLIT` frame, or its rows as `schema.read_chunks` gives them, with at least
+            `PROOF_COLUMNS`.
 
     Raises:
         SplitError: If a side lacks a class, or an image stands twice, or equal bytes, one group or
             images that look alike stand on two sides; the images are named.
     """
-    unknown = sorted(set(split.split) - set(SPLITS))
-    if unknown:
-        raise SplitError(
-            f"`split` must be one of {SPLITS}. Received: {unknown[0]!r}."
-            f"{did_you_mean(unknown[0], SPLITS)} Make the split again: photoclf split."
-        )
-    for side in SPLITS:
-        labels = set(split.label[split.split == side])
-        if labels != {0, 1}:
-            missing = " and ".join({0: "other", 1: "photo"}[v] for v in sorted({0, 1} - labels))
-            raise SplitError(
-                f"Each side must hold photographs and others. Received: {side} without {missing}."
-                " Use more images or smaller groups; when folders are held out, hold out some of"
-                " the other label too, and leave some to train."
-            )
-    for column in ("pathname", "sha256", "group"):
-        _check_on_one_side(split, column)
-    _check_no_near_pair(split)
+    sides: list[np.ndarray] = []
+
+    def noted() -> Iterator[pd.DataFrame]:
+        for frame in [split] if isinstance(split, pd.DataFrame) else split:
+            sides.append(_numbered(frame.split))
+            yield frame
+
+    images = Fingerprints(noted(), groups="group")
+    side = np.concatenate(sides)
+    _check_classes(images.labels, side)
+    twice = links_of_equal(images.pathnames)
+    if len(twice):
+        name = images.pathnames[twice[0, 0]]
+        raise SplitError(f"An image must stand once in a split. Received: {name!r} twice.")
+    _check_on_one_side(images, side, images.copies, "one sha256")
+    _check_on_one_side(images, side, images.grouped(), "one group")
+    _check_on_one_side(images, side, images.near(), "images that look alike")
 
 
 def split_hash(split: pd.DataFrame) -> str:
     """Return 64 hexadecimal digits that change when any image, label or side changes."""
     rows = split.sort_values("pathname")
-    lines = rows.sha256 + ";" + rows.label.astype(str) + ";" + rows.split + ";" + rows.pathname
-    return sha256_text("\n".join(lines))
+    columns = rows.sha256, rows.label, rows.split, rows.pathname
+    digest, between = hashlib.sha256(), ""
+    for row in zip(*columns, strict=True):
+        digest.update(f"{between}{';'.join(map(str, row))}".encode("utf-8", "surrogatepass"))
+        between = "\n"
+    return digest.hexdigest()
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -230,28 +247,35 @@ def _place_groups(
     return placed
 
 
-def _check_on_one_side(split: pd.DataFrame, column: str) -> None:
-    sides = split.groupby(column, sort=True).split.nunique()
-    leaking = sides[sides > 1]
-    if len(leaking):
-        rows = split[split[column] == leaking.index[0]]
-        raise _leak(rows.iloc[0], rows[rows.split != rows.split.iloc[0]].iloc[0], f"one {column}")
-    if column == "pathname" and split.pathname.duplicated().any():
-        name = split.pathname[split.pathname.duplicated()].iloc[0]
-        raise SplitError(f"An image must stand once in a split. Received: {name!r} twice.")
+def _numbered(sides: pd.Series) -> np.ndarray:
+    unknown = sorted(set(sides) - set(SPLITS))
+    if unknown:
+        raise SplitError(
+            f"`split` must be one of {SPLITS}. Received: {unknown[0]!r}."
+            f"{did_you_mean(unknown[0], SPLITS)} Make the split again: photoclf split."
+        )
+    return sides.map(SPLITS.index).to_numpy(np.int8)
 
 
-def _check_no_near_pair(split: pd.DataFrame) -> None:
-    links = near_links(list(split.phash), list(split.detail_hash))
-    sides = split.split.to_numpy()
+def _check_classes(labels: np.ndarray, sides: np.ndarray) -> None:
+    for number, side in enumerate(SPLITS):
+        missing = {0, 1} - set(labels[sides == number].tolist())
+        if missing:
+            names = " and ".join({0: "other", 1: "photo"}[label] for label in sorted(missing))
+            raise SplitError(
+                f"Each side must hold photographs and others. Received: {side} without {names}."
+                " Use more images or smaller groups; when folders are held out, hold out some of"
+                " the other label too, and leave some to train."
+            )
+
+
+def _check_on_one_side(
+    images: Fingerprints, sides: np.ndarray, links: np.ndarray, what: str
+) -> None:
     leaking = links[sides[links[:, 0]] != sides[links[:, 1]]]
     if len(leaking):
-        first, second = leaking[0]
-        raise _leak(split.iloc[first], split.iloc[second], "images that look alike")
-
-
-def _leak(first: pd.Series, second: pd.Series, what: str) -> SplitError:
-    return SplitError(
-        f"No {what} may stand on two sides. Received: {first.pathname!r} in {first.split} and"
-        f" {second.pathname!r} in {second.split}. Make the split again: photoclf split."
-    )
+        first, second = (f"{images.pathnames[i]!r} in {SPLITS[sides[i]]}" for i in leaking[0])
+        raise SplitError(
+            f"No {what} may stand on two sides. Received: {first} and {second}."
+            " Make the split again: photoclf split."
+        )

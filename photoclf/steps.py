@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from photoclf.audit import audit_images, ledger
+from photoclf.audit import audit_images
 from photoclf.cache import PixelCache, build_cache
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError, ConfigError, TableError
+from photoclf.errors import ArchiveError, ConfigError
 from photoclf.files import read_json, sha256_file, write_json
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
@@ -21,16 +21,19 @@ from photoclf.schema import (
     MANIFEST,
     PREDICTIONS,
     SPLIT,
-    read_table,
+    read_chunks,
     write_table,
 )
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
+    PROOF_COLUMNS,
     TEST_FRACTION,
+    USED_COLUMNS,
     VAL_FRACTION,
     check_fractions,
+    check_split,
     make_split,
-    read_split,
+    usable_images,
 )
 from photoclf.split_files import check_not_frozen
 
@@ -91,24 +94,23 @@ def audit(
     counts by status and reason, for the client, are written beside it: `data/ledger.csv`.
 
     Returns:
-        The audit.
+        The ledger, see `audit.ledger`.
     """
     place = resolve_archive(archive, workspace)
-    manifest = _manifest_of(workspace, place, ignored_folders)
     journal = workspace.data / "audit.journal"
-    table = audit_images(
+    counts = audit_images(
         place,
-        manifest,
+        _manifest_of(workspace, place, ignored_folders),
+        out=workspace.audit,
         ignored_folders=ignored_folders,
-        previous=_previous_audit(workspace),
+        previous=workspace.audit,
         journal=journal,
         progress=progress,
     )
-    write_table(table, workspace.audit, AUDIT)
-    write_table(ledger(table), workspace.ledger, LEDGER)
+    write_table(counts, workspace.ledger, LEDGER)
     journal.unlink(missing_ok=True)  # only now: until here it is all that a kill would leave
     remember_archive(workspace, place)
-    return table
+    return counts
 
 
 def split(
@@ -129,7 +131,7 @@ def split(
     """
     check_fractions(val_fraction, test_fraction)
     table = make_split(
-        read_table(workspace.audit, AUDIT),
+        _usable_images(workspace),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         hold_out=hold_out,
@@ -162,7 +164,7 @@ def plan_splits(
         SplitError: If none can be made, or one of an earlier plan has runs and would change.
     """
     plan = plan_source_splits(
-        read_table(workspace.audit, AUDIT),
+        _usable_images(workspace),
         read_families(families) if families else None,
         val_fraction=val_fraction,
         seed=seed,
@@ -189,9 +191,10 @@ def cache(
     """Decode the split's images at one size, `compact_cnn`'s by default."""
     config = RunConfig(image_size=image_size, fit=fit, storage=storage).resolved()
     assert config.image_size is not None
+    check_split(read_chunks(workspace.split, SPLIT, PROOF_COLUMNS))
     return build_cache(
         resolve_archive(None, workspace),
-        read_split(workspace.split),
+        read_chunks(workspace.split, SPLIT, ("pathname", "sha256")),
         workspace.cache,
         image_size=config.image_size,
         fit=config.fit,
@@ -239,11 +242,10 @@ def _scan_note(workspace: Workspace) -> Path:
     return workspace.data / "scan.json"
 
 
-def _previous_audit(workspace: Workspace) -> pd.DataFrame | None:
-    try:
-        return read_table(workspace.audit, AUDIT)
-    except TableError:  # none, or one of another version: everything is measured anew
-        return None
+def _usable_images(workspace: Workspace) -> pd.DataFrame:
+    # Row by row less than half of the audit is wanted: it would be read in vain.
+    rows = read_chunks(workspace.audit, AUDIT, USED_COLUMNS)
+    return pd.concat([usable_images(some) for some in rows], ignore_index=True)
 
 
 def _manifest_of(

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoclf import audit as audit_module
-from photoclf import quality
+from photoclf import placing, quality, schema, spool
 from photoclf.audit import audit_images, check_ledger, ledger
 from photoclf.errors import TableError
 from photoclf.manifest import scan_archive
 from photoclf.schema import AUDIT, STATUSES, read_table, write_table
 from photoclf.workers import Lost
+from tests.audits import audited
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")
 ANY_BYTES = pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any byte")
@@ -66,7 +67,13 @@ def reads(monkeypatch):
 
 def run(archive, **options):
     # In this process unless told otherwise: it is faster, and what tests replace is replaced here.
-    return audit_images(archive, scan_archive(archive), **{"workers": 0, **options})
+    return audited(archive, scan_archive(archive), **{"workers": 0, **options})
+
+
+def written(audit, folder):
+    """Write an audit, to be the previous one."""
+    write_table(audit, folder / "previous.csv", AUDIT)
+    return folder / "previous.csv"
 
 
 def row(audit, pathname):
@@ -87,7 +94,7 @@ def test_every_file_has_one_row_with_its_class_source_and_measures(archive):
 
 
 def test_an_empty_archive_has_an_empty_audit(tmp_path):
-    audit = audit_images(tmp_path)
+    audit = audited(tmp_path)
     assert len(audit) == 0
     assert {c: str(d) for c, d in audit.dtypes.items()} == AUDIT.columns
     assert len(ledger(audit)) == 0
@@ -159,16 +166,15 @@ def test_names_of_any_bytes_are_audited_written_and_read_back(archive, tmp_path)
 
 
 def test_a_file_that_goes_while_the_audit_runs_is_vanished(archive, monkeypatch):
-    real = audit_module.list_files
+    real = placing.walk_files
 
     def list_then_remove(root):
-        files = real(root)
+        yield from real(root)
         (archive / "Photo/1.png").unlink(missing_ok=True)
-        return files
 
     manifest = scan_archive(archive)
-    monkeypatch.setattr(audit_module, "list_files", list_then_remove)
-    gone = row(audit_images(archive, manifest), "Photo/1.png")
+    monkeypatch.setattr(placing, "walk_files", list_then_remove)
+    gone = row(audited(archive, manifest), "Photo/1.png")
     assert (gone.status, gone.reason) == ("unreadable", "vanished")
 
 
@@ -192,35 +198,35 @@ def test_a_second_audit_reads_nothing_and_gives_the_same_table(archive, tmp_path
     assert sum(reads.values()) == len(first)
     write_table(first, tmp_path / "audit.csv", AUDIT)
     reads.clear()
-    second = run(archive, previous=read_table(tmp_path / "audit.csv", AUDIT))
+    second = run(archive, previous=tmp_path / "audit.csv")
     assert not reads
     pd.testing.assert_frame_equal(second, first)
 
 
-def test_a_changed_file_is_read_again_and_only_that_one(archive, reads):
+def test_a_changed_file_is_read_again_and_only_that_one(archive, tmp_path, reads):
     first = run(archive)
     put(archive, "Photo/0.png", seed=99)
     reads.clear()
-    second = run(archive, previous=first)
+    second = run(archive, previous=written(first, tmp_path))
     assert reads == {"0.png": 1}
     assert row(second, "Photo/0.png").sha256 != row(first, "Photo/0.png").sha256
 
 
-def test_a_file_of_the_same_size_and_another_time_is_read_again(archive, reads):
+def test_a_file_of_the_same_size_and_another_time_is_read_again(archive, tmp_path, reads):
     first = run(archive)
     os.utime(archive / "Photo/0.png", ns=(1, 1))
     reads.clear()
-    run(archive, previous=first)
+    run(archive, previous=written(first, tmp_path))
     assert reads == {"0.png": 1}
 
 
-def test_when_the_original_goes_its_copy_is_used_without_being_read(archive, reads):
+def test_when_the_original_goes_its_copy_is_used_without_being_read(archive, tmp_path, reads):
     put(archive, "Photo/9.png", (archive / "Photo/0.png").read_bytes())
     first = run(archive)
     assert row(first, "Photo/9.png").duplicate_of == "Photo/0.png"
     (archive / "Photo/0.png").unlink()
     reads.clear()
-    second = run(archive, previous=first)
+    second = run(archive, previous=written(first, tmp_path))
     copy = row(second, "Photo/9.png")
     assert (copy.status, copy.reason, copy.duplicate_of) == ("used", "", "")
     assert copy.group == "Photo/9.png"
@@ -231,7 +237,7 @@ def test_files_measured_by_another_version_are_measured_again(archive, tmp_path,
     first = run(archive)
     reads.clear()
     old = first.assign(measured_by="1.1", dark=0.123)
-    pd.testing.assert_frame_equal(run(archive, previous=old), first)
+    pd.testing.assert_frame_equal(run(archive, previous=written(old, tmp_path)), first)
     assert sum(reads.values()) == len(first)
     facts = (archive / "Photo/0.png").stat()
     note = [["Photo/0.png", facts.st_size, facts.st_mtime_ns], {"measured_by": "1.1", "dark": 0.1}]
@@ -240,7 +246,9 @@ def test_files_measured_by_another_version_are_measured_again(archive, tmp_path,
 
 
 @pytest.mark.parametrize("reason", ["decoder_crashed", "timed_out", "too_much_memory"])
-def test_a_file_that_no_worker_survives_costs_its_row_and_no_more(archive, monkeypatch, reason):
+def test_a_file_that_no_worker_survives_costs_its_row_and_no_more(
+    archive, tmp_path, monkeypatch, reason
+):
     tried = []
 
     def hostile(function, paths, **_):
@@ -255,7 +263,7 @@ def test_a_file_that_no_worker_survives_costs_its_row_and_no_more(archive, monke
     assert set(lost.status) == {"unreadable"}
     assert (audit.status == "used").sum() == len(audit) - 2
     tried.clear()
-    run(archive, previous=audit)
+    run(archive, previous=written(audit, tmp_path))
     # A slow disk may have been to blame, so time is given again; the others would only crash again.
     assert len(tried) == (2 if reason == "timed_out" else 0)
 
@@ -341,6 +349,45 @@ def test_the_number_of_threads_changes_nothing(archive):
     pd.testing.assert_frame_equal(run(archive, workers=1), run(archive, workers=7))
 
 
+def test_a_table_is_the_same_however_few_of_its_rows_are_in_memory(archive, tmp_path, monkeypatch):
+    put(archive, "Photo/copy.png", (archive / "Photo/0.png").read_bytes())
+    put(archive, "Plans/conflict.png", (archive / "Photo/2.png").read_bytes())
+    put(archive, "Plans/empty.png", b"")
+    put(archive, "Photo_2/other.png", seed=90)
+    (archive / "groups.csv").write_text("pathname;group\nPlans/box/1.png;a\nPhoto/3.png;a\n")
+    options = {"workers": 0, "journal": tmp_path / "journal"}
+    audit_images(archive, scan_archive(archive), out=tmp_path / "whole.csv", **options)
+    monkeypatch.setattr(audit_module, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(schema, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(spool, "_BATCH", 2)
+    for known in ({"previous": tmp_path / "whole.csv"}, {"journal": tmp_path / "journal"}, {}):
+        out = tmp_path / "chunks.csv"
+        audit_images(archive, scan_archive(archive), out=out, workers=0, **known)
+        assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_damaged_earlier_table_is_believed_as_far_as_it_can_be_read(archive, tmp_path, reads):
+    first = run(archive)
+    whole = written(first, tmp_path).read_text()
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / "previous.csv").write_text("".join([*lines[:4], "1;2;3\n", *lines[4:]]))
+    reads.clear()
+    pd.testing.assert_frame_equal(run(archive, previous=tmp_path / "previous.csv"), first)
+    assert sum(reads.values()) <= 8
+
+
+def test_an_earlier_table_in_another_order_makes_no_wrong_row(archive, tmp_path):
+    first = run(archive)
+    previous = written(first.sample(frac=1, random_state=1), tmp_path)
+    pd.testing.assert_frame_equal(run(archive, previous=previous), first)
+
+
+def test_a_manifest_in_another_order_gives_the_same_labels(archive):
+    manifest = scan_archive(archive)
+    shuffled = manifest.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(audited(archive, shuffled, workers=0), run(archive))
+
+
 # Duplicates and groups
 
 
@@ -366,7 +413,7 @@ def test_equal_bytes_under_both_labels_are_a_conflict_on_every_copy(archive):
 def test_without_labels_there_is_no_conflict_and_all_files_are_examined(archive):
     put(archive, "Plans/box/x.png", (archive / "Photo/1.png").read_bytes())
     put(archive, "loose.png", seed=40)
-    audit = audit_images(archive)
+    audit = audited(archive)
     assert not audit.label_conflict.any()
     assert audit.label.isna().all()
     assert row(audit, "loose.png").status == "used"
@@ -437,13 +484,13 @@ def test_a_manifest_that_names_lost_files_is_refused_before_anything_is_read(arc
     manifest = scan_archive(archive)
     (archive / "Photo/2.png").unlink()
     with pytest.raises(TableError, match=r"1 of 8 gone, first 'Photo/2.png'"):
-        audit_images(archive, manifest)
+        audited(archive, manifest)
     assert not reads
 
 
 def test_a_file_that_the_manifest_does_not_name_is_ignored(archive):
     manifest = scan_archive(archive)
-    audit = audit_images(archive, manifest[manifest.pathname != "Photo/2.png"])
+    audit = audited(archive, manifest[manifest.pathname != "Photo/2.png"])
     assert row(audit, "Photo/2.png")[["status", "reason"]].tolist() == [
         "ignored",
         "not_in_manifest",
@@ -471,7 +518,7 @@ def test_the_statuses_add_up_to_the_files_of_any_tree(tmp_path_factory, tree):
     for (folder, name), content in tree.items():
         put(root, f"{folder}/{name}", content)
     n_files = sum(len(files) for _, _, files in os.walk(root))
-    for audit in (run(root), audit_images(root, workers=0)):
+    for audit in (run(root), audited(root, workers=0)):
         counts = ledger(audit)
         assert counts.files.sum() == len(audit) == n_files
         assert set(counts.status) <= set(STATUSES)
@@ -497,12 +544,25 @@ def test_the_ledger_is_ordered_by_status_and_counts_reasons(archive):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda a: a.iloc[1:],
-        lambda a: pd.concat([a.iloc[1:], a.iloc[1:2]]),
-        lambda a: a.assign(status="lost"),
+        lambda counts: counts.iloc[1:],
+        lambda counts: pd.concat([counts, counts.iloc[1:2]]),
+        lambda counts: counts.assign(status="lost"),
     ],
 )
 def test_a_ledger_that_does_not_add_up_is_refused(archive, spoil):
-    audit = run(archive)
-    with pytest.raises(TableError, match="each of 8 files one status"):
-        check_ledger(spoil(audit), 8)
+    put(archive, "Photo/t.jpg", b"text")
+    counts = ledger(run(archive))
+    check_ledger(counts, 9)
+    with pytest.raises(TableError, match="each of 9 files one status"):
+        check_ledger(spoil(counts), 9)
+
+
+def test_a_table_whose_ledger_does_not_add_up_replaces_nothing(archive, tmp_path, monkeypatch):
+    out = tmp_path / "audit.csv"
+    out.write_text("earlier")
+    frames = audit_module._frames
+    monkeypatch.setattr(audit_module, "_frames", lambda *rows: (f.iloc[1:] for f in frames(*rows)))
+    with pytest.raises(TableError, match=r"each of 8 files .* 7 rows"):
+        audit_images(archive, out=out, workers=0)
+    assert out.read_text() == "earlier"
+    assert sorted(os.listdir(tmp_path)) == ["archive", "audit.csv"]

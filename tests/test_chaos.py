@@ -18,13 +18,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import audit as audit_module
 from photoclf import cache as cache_module
-from photoclf import steps
+from photoclf import placing, steps
 from photoclf.cache import CacheError, build_cache
+from photoclf.errors import TableError
 from photoclf.files import sha256_file
-from photoclf.manifest import list_files
+from photoclf.manifest import walk_files
 from photoclf.paths import Workspace
+from photoclf.schema import AUDIT, write_table
+from tests.audits import audited
 
 KILLS = int(os.environ.get("PHOTOCLF_KILLS", "4"))
 SIZE = 64
@@ -184,7 +186,7 @@ def test_an_audit_on_a_full_disk_leaves_the_earlier_one_whole(archive, small_dis
         while True:
             ballast.write(bytes(2**16))
             ballast.flush()
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TableError, match=r"No space left .*data\. What was measured is kept"):
         steps.audit(workspace)
     assert workspace.audit.read_bytes() == earlier
     (place / "ballast").unlink()
@@ -245,7 +247,7 @@ def test_a_read_only_archive_is_enough_and_stays_as_it_was(tmp_path):
     workspace = Workspace(tmp_path / "work")
     try:
         steps.scan(workspace, root)
-        assert (steps.audit(workspace).status == "used").sum() == 30
+        assert steps.audit(workspace).set_index("status").files["used"] == 30
         steps.split(workspace)
         steps.cache(workspace, image_size=16)
         assert state_of(root) == before
@@ -262,7 +264,7 @@ def test_files_that_change_after_they_were_listed_get_a_reason_and_are_read_agai
     draw_archive(root, 12)
 
     def disturb(place):
-        files = list_files(place)
+        yield from walk_files(place)
         if (root / "Photo/000.jpg").is_file():
             (root / "Photo/000.jpg").unlink()
             (root / "Photo/003.jpg").unlink()
@@ -271,17 +273,18 @@ def test_files_that_change_after_they_were_listed_get_a_reason_and_are_read_agai
             os.mkfifo(root / "Photo/006.jpg")
             (root / "Photo/009.jpg").write_bytes(b"")
             draw(root / "Text/002.jpg", seed=99)
-        return files
 
-    monkeypatch.setattr(audit_module, "list_files", disturb)
-    audit = audit_module.audit_images(root).set_index("pathname")
+    monkeypatch.setattr(placing, "walk_files", disturb)
+    audit = audited(root)
+    write_table(audit, tmp_path / "audit.csv", AUDIT)
+    audit = audit.set_index("pathname")
     assert audit.loc["Photo/000.jpg", "reason"] == "vanished"
     assert audit.loc["Photo/003.jpg", "reason"] == "unreadable_file"
     assert audit.loc["Photo/006.jpg", "reason"] == "unreadable_file"
     assert audit.loc["Photo/009.jpg", "reason"] == "empty_file"
     assert audit.loc["Text/002.jpg", "sha256"] == sha256_file(root / "Text/002.jpg")
-    again = audit_module.audit_images(root, previous=audit.reset_index())
-    pd.testing.assert_frame_equal(again, audit_module.audit_images(root))
+    again = audited(root, previous=tmp_path / "audit.csv")
+    pd.testing.assert_frame_equal(again, audited(root))
 
 
 def test_files_rewritten_all_the_while_cost_rows_and_never_the_audit(tmp_path):
@@ -302,7 +305,7 @@ def test_files_rewritten_all_the_while_cost_rows_and_never_the_audit(tmp_path):
     disturber = threading.Thread(target=rewrite)
     disturber.start()
     try:
-        audits = [audit_module.audit_images(root) for _ in range(2)]
+        audits = [audited(root) for _ in range(2)]
     finally:
         stop.set()
         disturber.join()
@@ -313,7 +316,8 @@ def test_files_rewritten_all_the_while_cost_rows_and_never_the_audit(tmp_path):
         calm = audit[audit.pathname.str.startswith("Paintings")]
         assert (calm.status == "used").all()
     # What was measured of a half-written file isn't taken for the file that came of it.
-    settled = audit_module.audit_images(root, previous=audits[-1])
+    write_table(audits[-1], tmp_path / "audit.csv", AUDIT)
+    settled = audited(root, previous=tmp_path / "audit.csv")
     assert list(settled.sha256[settled.sha256 != ""]) == [
         sha256_file(root / name) for name in settled.pathname[settled.sha256 != ""]
     ]

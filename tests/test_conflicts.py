@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf.audit import audit_images
 from photoclf.conflicts import label_conflicts
 from photoclf.manifest import scan_archive
 from photoclf.schema import AUDIT, CONFLICTS, read_table, write_table
 from photoclf.split import make_split
+from tests.audits import audited
 from tests.images import write_image
 
 
@@ -21,7 +21,7 @@ def archive(tmp_path):
 
 
 def audit(archive):
-    return audit_images(archive, scan_archive(archive))
+    return audited(archive, scan_archive(archive))
 
 
 def copy(archive, source, target):
@@ -99,7 +99,7 @@ def test_unreadable_and_unlabelled_files_are_no_conflict(archive):
         (archive / name).write_bytes(b"\x89PNG broken")
     assert label_conflicts(audit(archive)).empty
     copy(archive, "Photo/03.png", "Text/planted.png")
-    assert label_conflicts(audit_images(archive)).empty
+    assert label_conflicts(audited(archive)).empty
 
 
 def test_conflicts_are_those_of_the_audit_as_written(archive, tmp_path):

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from photoclf import overview
-from photoclf.audit import audit_images
 from photoclf.manifest import scan_archive
+from tests.audits import audited
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def audit(archive):
-    return audit_images(archive, scan_archive(archive))
+    return audited(archive, scan_archive(archive))
 
 
 def test_class_table_counts_used_images_and_their_shares_add_up(audit):

@@ -15,7 +15,6 @@ from PIL import Image
 
 from photoclf import error_sections, sections, shortcut_sections
 from photoclf import evaluate as evaluation
-from photoclf.audit import audit_images
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError
 from photoclf.files import write_json
@@ -29,6 +28,7 @@ from photoclf.run import write_val_scores
 from photoclf.runs import create_run, finish_run, write_choice
 from photoclf.schema import AUDIT, HISTORY, SPLIT, write_table
 from photoclf.split import make_split, split_hash
+from tests.audits import audited
 
 HOSTILE = (
     "Painting/<script>alert(1)</script>.png",
@@ -97,7 +97,7 @@ def make_run(workspace, split):
 
 def make_workspace(root, archive):
     workspace = Workspace(root)
-    audit = audit_images(archive, scan_archive(archive))
+    audit = audited(archive, scan_archive(archive))
     write_table(audit, workspace.audit, AUDIT)
     split = make_split(audit, test_fraction=0.6)
     hostile = split.pathname.isin(HOSTILE)

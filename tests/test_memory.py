@@ -1,0 +1,85 @@
+"""What audit and cache keep in memory of each file; both must get along with millions."""
+
+import gc
+import hashlib
+import tracemalloc
+
+import pandas as pd
+import pytest
+
+from photoclf import audit as audit_module
+from photoclf import cache as cache_module
+from photoclf import placing, schema, spool
+from photoclf.audit import audit_images
+from photoclf.cache import build_cache
+from photoclf.known_rows import MEASURED
+from photoclf.quality import MEASURED_BY, QUALITY
+
+FEW, MANY = 1_000, 3_000
+
+
+def measured(name):
+    digest = hashlib.sha256(name.encode())
+    texts = {"sha256": digest.hexdigest(), "phash": digest.hexdigest()[:16], "format": "JPEG"}
+    texts |= {"detail_hash": digest.hexdigest()[16:32], "mode": "RGB", "measured_by": MEASURED_BY}
+    numbers = {"width": 600 + digest.digest()[0], "height": 400, "exif_orientation": 1, "exif": 0}
+    scores = {score: digest.digest()[1] / 256 for score in QUALITY}
+    return dict.fromkeys(MEASURED, "") | {"status": "used"} | texts | numbers | scores
+
+
+def listed(files):
+    return ((f"Photo/box_{i // 100:04d}/scan_{i:06d}.jpg", 7, i, "") for i in range(files))
+
+
+@pytest.fixture(autouse=True)
+def _many_chunks(monkeypatch):
+    """Chunks so small that what they take is the same with few files and with many."""
+    for module in (audit_module, schema):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 500)
+    monkeypatch.setattr(spool, "_BATCH", 100)
+
+
+def bytes_a_file(work):
+    """Measure how much higher memory rises with many files than with few."""
+    peaks = []
+    for files in (FEW, MANY):
+        work(files)  # imports and caches, and what a second time finds
+        gc.collect()
+        tracemalloc.start()
+        work(files)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / (MANY - FEW)
+
+
+@pytest.mark.parametrize("known_from", ["nothing", "table", "journal"])
+def test_an_audit_keeps_some_hundred_bytes_of_a_file(tmp_path, monkeypatch, known_from):
+    monkeypatch.setattr(audit_module, "examine_file", lambda path: measured(path.name))
+
+    def audit(files):
+        monkeypatch.setattr(placing, "walk_files", lambda _: listed(files))
+        table, journal = tmp_path / f"{files}.csv", tmp_path / f"{files}.journal"
+        known = {"table": {"previous": table}, "journal": {"journal": journal}}
+        counts = audit_images(tmp_path, out=table, workers=0, **known.get(known_from, {}))
+        assert counts.files.tolist() == [files]
+
+    assert bytes_a_file(audit) < 400
+
+
+def test_a_cache_keeps_some_hundred_bytes_of_an_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "decode_packed", lambda item, **_: bytes(4 * 4 * 3))
+
+    def chunks(files):
+        names = [name for name, *_ in listed(files)]
+        for i in range(0, files, 500):
+            part = names[i : i + 500]
+            hashes = [measured(name)["sha256"] for name in part]
+            yield pd.DataFrame({"pathname": part, "sha256": hashes})
+
+    def cache(files):
+        built = build_cache(
+            tmp_path, chunks(files), tmp_path / "cache", image_size=4, fit="squash", workers=0
+        )
+        assert len(built.pathnames) == files
+
+    assert bytes_a_file(cache) < 400
