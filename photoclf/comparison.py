@@ -1,7 +1,7 @@
 """Runs compared: ranked points, finalists on the same images, and the run that this speaks for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class Comparison:
         images: Validation images.
         groups: Groups among them.
         chosen_rank: The point that is proposed.
-        question: What the sweep was to answer; empty when none asked.
+        questions: Language → what the sweep was to answer; empty when none asked.
     """
 
     members: list[Run]
@@ -81,7 +81,7 @@ class Comparison:
     images: int
     groups: int
     chosen_rank: int
-    question: str = ""
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def best(self) -> pd.Series:
@@ -112,7 +112,7 @@ def compare_runs(
     runs: Sequence[Run],
     *,
     objective: str = "val_loss",
-    question: str = "",
+    questions: Mapping[str, str] | None = None,
     draws: int = 2000,
     seed: int = 42,
 ) -> Comparison:
@@ -127,7 +127,7 @@ def compare_runs(
     Args:
         runs: Trained on one split; unfinished ones are left out.
         objective: `val_loss` or `val_accuracy` of the best epoch.
-        question: What they were trained to answer, for the report.
+        questions: Language → what they were trained to answer, for the report.
         draws: Resamplings.
         seed: Same seed and runs, same comparison.
 
@@ -165,7 +165,7 @@ def compare_runs(
         images=len(images),
         groups=images["group"].nunique(),
         chosen_rank=_cheapest(points, finalists),
-        question=question,
+        questions=questions or {},
     )
 
 

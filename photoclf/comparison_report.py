@@ -33,6 +33,8 @@ from photoclf.runs import (
 
 FILE_NAMES = {"fr": "comparaison.fr.html", "en": "comparison.en.html"}
 METRICS = ("val_loss", "val_accuracy")
+# Where a space's file has its question.
+QUESTIONS = {"fr": "question_fr", "en": "question"}
 # The folder below reports/comparison/ when no sweep gives its name.
 ALL, SELECTED = "all", "selected"
 
@@ -67,7 +69,7 @@ def compare(
     comparison = compare_runs(
         chosen,
         objective=str(about.get("objective") or "val_loss"),
-        question=str(about.get("question") or ""),
+        questions={k: str(v) for k in LANGUAGES if (v := about.get(QUESTIONS[k]))},
     )
     folder = comparison_folder(workspace, space, runs)
     events = read_events(comparison.members)

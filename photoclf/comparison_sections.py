@@ -32,7 +32,10 @@ def opening(comparison: Comparison, title: str, day: str, demo: bool, text: Mess
         element("p", text("demo.text")),
         class_="notice",
     )
-    asked = text("comparison.question", question=comparison.question)
+    questions = comparison.questions
+    # Better in another language than not at all.
+    question = questions.get(text.lang) or next(iter(questions.values()), "")
+    asked = text("comparison.question", question=question)
     return element(
         "header",
         element("h1", text("comparison.title")),
@@ -42,7 +45,7 @@ def opening(comparison: Comparison, title: str, day: str, demo: bool, text: Mess
             element("span", text("comparison.day", day=day)),
             class_="date",
         ),
-        element("p", asked if comparison.question else text("comparison.lead"), class_="lead"),
+        element("p", asked if question else text("comparison.lead"), class_="lead"),
         warned if demo else None,
     )
 
@@ -213,7 +216,7 @@ def _ranked(row: pd.Series, comparison: Comparison, text: Messages) -> tuple[obj
         mean,
         text.percent(row["val_accuracy"]),
         text.number(row["flops"] / 1e6, 1),
-        text.number(row["parameters"]),
+        text.number(row["parameters"] / 1e6, 2),
         text.number(row["duration_s"], 0),
     )
 

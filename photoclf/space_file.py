@@ -15,7 +15,7 @@ from photoclf.points import check_objective
 from photoclf.space import SEARCHES, Halving, Space
 
 _KEYS = (
-    *("name", "question", "base", "parameters", "search", "points", "search_seed"),
+    *("name", "question", "question_fr", "base", "parameters", "search", "points", "search_seed"),
     *("seeds", "objective", "halving"),
 )
 # What makes no other network, or has a key of its own.

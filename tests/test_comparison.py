@@ -230,7 +230,7 @@ def workspace(tmp_path):
 def test_a_sweep_is_compared_and_the_choice_written_with_its_reason(workspace):
     comparison = compare(workspace, space="width", pages=False)
     assert len(comparison.members) == 3
-    assert comparison.question == "Is <wider> better?"
+    assert comparison.questions == {"en": "Is <wider> better?"}
     assert read_choice(workspace.choice, workspace.models) == comparison.chosen_run
     choice = json.loads(workspace.choice.read_text(encoding="utf-8"))
     assert choice["run_id"] == comparison.chosen_run.run_id
