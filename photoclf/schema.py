@@ -215,7 +215,8 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     Raises:
         TableError: If the frame isn't that table.
     """
-    write_chunks([frame], path, table)
+    starts = range(0, max(len(frame), 1), CHUNK_ROWS)
+    write_chunks((frame.iloc[i : i + CHUNK_ROWS] for i in starts), path, table)
 
 
 def write_chunks(frames: Iterable[pd.DataFrame], path: Path, table: Table) -> None:

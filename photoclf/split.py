@@ -1,5 +1,6 @@
 """Groups kept together → train, val and test, frozen, hashed and proved free of leaks."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pandas as pd
 
 from photoclf.duplicates import links_of_equal
 from photoclf.errors import ConfigError, SplitError, did_you_mean
-from photoclf.files import sha256_text
 from photoclf.fingerprints import Fingerprints
 from photoclf.schema import SPLIT, SPLITS, check_table, read_table
 
@@ -149,8 +149,12 @@ def check_split(split: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
 def split_hash(split: pd.DataFrame) -> str:
     """Return 64 hexadecimal digits that change when any image, label or side changes."""
     rows = split.sort_values("pathname")
-    lines = rows.sha256 + ";" + rows.label.astype(str) + ";" + rows.split + ";" + rows.pathname
-    return sha256_text("\n".join(lines))
+    columns = rows.sha256, rows.label, rows.split, rows.pathname
+    digest, between = hashlib.sha256(), ""
+    for row in zip(*columns, strict=True):
+        digest.update(f"{between}{';'.join(map(str, row))}".encode("utf-8", "surrogatepass"))
+        between = "\n"
+    return digest.hexdigest()
 
 
 def read_split(path: Path) -> pd.DataFrame:

@@ -22,17 +22,18 @@ from photoclf.schema import (
     PREDICTIONS,
     SPLIT,
     read_chunks,
-    read_table,
     write_table,
 )
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
     PROOF_COLUMNS,
     TEST_FRACTION,
+    USED_COLUMNS,
     VAL_FRACTION,
     check_fractions,
     check_split,
     make_split,
+    usable_images,
 )
 from photoclf.split_files import check_not_frozen
 
@@ -130,7 +131,7 @@ def split(
     """
     check_fractions(val_fraction, test_fraction)
     table = make_split(
-        read_table(workspace.audit, AUDIT),
+        _usable_images(workspace),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         hold_out=hold_out,
@@ -163,7 +164,7 @@ def plan_splits(
         SplitError: If none can be made, or one of an earlier plan has runs and would change.
     """
     plan = plan_source_splits(
-        read_table(workspace.audit, AUDIT),
+        _usable_images(workspace),
         read_families(families) if families else None,
         val_fraction=val_fraction,
         seed=seed,
@@ -239,6 +240,12 @@ def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
 
 def _scan_note(workspace: Workspace) -> Path:
     return workspace.data / "scan.json"
+
+
+def _usable_images(workspace: Workspace) -> pd.DataFrame:
+    # Row by row less than half of the audit is wanted: it would be read in vain.
+    rows = read_chunks(workspace.audit, AUDIT, USED_COLUMNS)
+    return pd.concat([usable_images(some) for some in rows], ignore_index=True)
 
 
 def _manifest_of(
