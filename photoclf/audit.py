@@ -1,7 +1,7 @@
 """One row a file of the archive: readable or why not, hashes, quality, duplicates; the ledger."""
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS
 from photoclf.duplicates import MAX_DISTANCE, connected_groups
 from photoclf.errors import TableError
+from photoclf.files import DISK_IS_FULL
 from photoclf.fingerprints import Fingerprints
 from photoclf.known_rows import KnownRows, noting
 from photoclf.manifest import IGNORED_FOLDERS
@@ -59,13 +60,18 @@ def audit_images(
         The ledger, see `ledger`.
 
     Raises:
-        TableError: If the manifest or the archive's groups file names files that are gone.
+        TableError: If the manifest or the archive's groups file names files that are gone, or the
+            disk of `out` is full.
     """
     labels = None
     if manifest is not None:
         labels = InStep(manifest.pathname, manifest.label, "the manifest")
     del manifest  # 100 bytes a file, where nobody else holds it
-    with Spool(out.parent) as placed, Spool(out.parent) as measured:
+    with (
+        _full_disk_told(out.parent),
+        Spool(out.parent) as placed,
+        Spool(out.parent) as measured,
+    ):
         files = todo = 0
         with closing(KnownRows(previous, journal)) as known:
             for row in place_files(archive, labels, ignored_folders, known.find):
@@ -105,6 +111,20 @@ def check_ledger(counts: pd.DataFrame, n_files: int) -> None:
             f" {counts.files.sum()} rows, {counts.files[~known].sum()} with another status."
             " Audit again."
         )
+
+
+@contextmanager
+def _full_disk_told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        raise TableError(
+            f"The disk must take the audit, some 2 kB a file while it is made. Received:"
+            f" {error.strerror} in {place}. What was measured is kept; free some space and run the"
+            " same command again."
+        ) from error
 
 
 def _sum_of(counts: Iterable[pd.DataFrame]) -> pd.DataFrame:

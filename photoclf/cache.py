@@ -1,6 +1,5 @@
 """Decode once: uint8 pixels on disk, shared by every run."""
 
-import errno
 import functools
 import hashlib
 import shutil
@@ -25,12 +24,11 @@ from photoclf.decode import (
     read_bytes,
 )
 from photoclf.errors import PhotoclfError, did_you_mean
-from photoclf.files import sha256_bytes, write_json
+from photoclf.files import DISK_IS_FULL, sha256_bytes, write_json
 from photoclf.names import Names
 from photoclf.pixel_files import JPEG_QUALITY, CompactPixels, PixelFiles, pack
 from photoclf.workers import Lost, isolated_map
 
-_DISK_IS_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Images from which the size of a compact cache is guessed, and what is added to the guess.
 _GUESSED_FROM, _MARGIN = 8, 1.25
 # What isn't read back as it was written so many times is the disk's doing.
@@ -276,7 +274,7 @@ def _full_disk_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_IS_FULL:
+        if error.errno not in DISK_IS_FULL:
             raise
         raise CacheError(
             f"The disk must take all pixels. Received: {error.strerror} in {place}. What was"

@@ -1,5 +1,6 @@
 """Safe writing and hashing of files: a reader sees the old file or the new one, never a half."""
 
+import errno
 import hashlib
 import json
 import os
@@ -8,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+DISK_IS_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""Numbers of the errors that tell of a disk that takes no more."""
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def test_the_journal_outlives_a_table_that_could_not_be_written(archive, workspa
 
     with monkeypatch.context() as full:
         full.setattr(audit_module, "write_chunks", refuse)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(TableError, match="No space left"):
             steps.audit(workspace)
     journal = workspace.data / "audit.journal"
     lines = [line for line in journal.read_text(encoding="utf-8").splitlines() if line]
