@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from photoclf.look import (
     ALERT,
@@ -71,6 +71,7 @@ def draw_statuses(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLISH) -
             ax.barh(range(len(folders)), files, left=start, color=shades[str(status)], label=name)
         start += files.to_numpy()
     ax.set_yticks(range(len(folders)), [shorten(f) for f in folders.index], parse_math=False)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))  # no half a file
     ax.xaxis.set_major_formatter(ticks(words, 0))
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
     return tidy(ax, grid="x")

@@ -1,5 +1,6 @@
 """What a run's folder, an evaluation and predictions say, in tables that fit on a page."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,12 @@ def shortcut_summary(figures: Mapping[str, Any]) -> str:
     )
     if not figures["high"]:
         return f"{line} File properties give little away."
-    return (
-        f"{line}\nWARNING: file properties alone sort this archive well. A model's score may owe as"
+    warning = (
+        "WARNING: file properties alone sort this archive well. A model's score may owe as"
         " much to scanner and file format as to the picture. Judge it on sources that it never saw:"
         " photoclf split --plan. docs/shortcuts.md tells what else was tried and what it is worth."
     )
+    return f"{line}\n{textwrap.fill(warning, 100)}"  # a notebook's page would break it amid words
 
 
 def next_steps(

@@ -390,6 +390,15 @@ def test_statuses_that_no_file_has_are_not_in_the_legend():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["Photo"]
 
 
+def test_files_are_counted_in_whole_numbers():
+    table = pd.DataFrame(
+        {"used": [8, 8], "unreadable": 3, "duplicate": 5, "not_an_image": 3, "ignored": 1},
+        index=["Text", "total"],
+    ).assign(total=20)
+    ax = plots_archive.draw_statuses(Figure().add_subplot(), table)
+    assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_issues_are_drawn_the_most_frequent_on_top():
     ax = plots_archive.draw_issues(Figure().add_subplot(), pd.Series({"odd_size": 3, "dark": 0}))
     assert [t.get_text() for t in ax.get_yticklabels()] == ["dark", "odd size"]
