@@ -15,7 +15,7 @@ from photoclf.cache import build_cache
 from photoclf.known_rows import MEASURED
 from photoclf.quality import MEASURED_BY, QUALITY
 
-FEW, MANY = 1_000, 3_000
+FEW, MANY = 500, 1_500
 
 
 def measured(name):
@@ -35,7 +35,7 @@ def listed(files):
 def _many_chunks(monkeypatch):
     """Chunks so small that what they take is the same with few files and with many."""
     for module in (audit_module, schema):
-        monkeypatch.setattr(module, "CHUNK_ROWS", 500)
+        monkeypatch.setattr(module, "CHUNK_ROWS", 250)
     monkeypatch.setattr(spool, "_BATCH", 100)
 
 
@@ -71,8 +71,8 @@ def test_a_cache_keeps_some_hundred_bytes_of_an_image(tmp_path, monkeypatch):
 
     def chunks(files):
         names = [name for name, *_ in listed(files)]
-        for i in range(0, files, 500):
-            part = names[i : i + 500]
+        for i in range(0, files, 250):
+            part = names[i : i + 250]
             hashes = [measured(name)["sha256"] for name in part]
             yield pd.DataFrame({"pathname": part, "sha256": hashes})
 
