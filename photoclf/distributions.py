@@ -1,5 +1,6 @@
 """The values that a varied parameter may take: choices, whole numbers, uniform, log-uniform."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from photoclf.errors import ConfigError, did_you_mean
 KINDS = ("choice", "int", "uniform", "loguniform")
 # A grid finer than this was hardly meant.
 _MOST_VALUES = 1000
+_MOST_STEPS = 10**6
+_LARGEST = 10**15  # of any number in a space; beyond it floats no longer tell whole ones apart
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Distribution:
         kind: One of `KINDS`.
         choices: The values of a `choice`.
         low: Least value of the others.
-        high: Greatest value, itself included.
+        high: Greatest value; itself included where the steps reach it.
         step: Distance between values; 1 for `int` unless told, `None` for none.
         log: Whether an `int` is drawn evenly on a logarithmic scale.
         when: Parameter → the values of it beside which this one has a use.
@@ -52,13 +55,18 @@ class Distribution:
                 f"A grid must have a `step` in a range. Received: {name!r}, {self.kind} from"
                 f" {self.low} to {self.high}. Give a step or a list, or search at random."
             )
-        count = int(np.floor((self.high - self.low) / self.step + 1e-9)) + 1
-        if count > _MOST_VALUES:
+        if self._steps() > _MOST_VALUES:
             raise ConfigError(
                 f"A grid must have {_MOST_VALUES} values of a parameter at most. Received: {name!r}"
-                f" with {count}. Enlarge its step."
+                f" with {self._steps()}. Enlarge its step."
             )
-        return [self.rounded(self.low + i * self.step) for i in range(count)]
+        return [self.rounded(self.low + i * self.step) for i in range(self._steps())]
+
+    def count(self) -> float:
+        """Count the values; infinite for a range without steps."""
+        if self.kind == "choice":
+            return len(self.choices)
+        return math.inf if self.step is None else self._steps()
 
     def ends(self) -> list[Any]:
         """List the values to check for all: every choice, or the least and the greatest."""
@@ -75,8 +83,11 @@ class Distribution:
             return self.rounded(self.low * (self.high / self.low) ** share)
         if self.step is None:
             return self.rounded(self.low + share * (self.high - self.low))
-        count = int(np.floor((self.high - self.low) / self.step + 1e-9)) + 1
-        return self.rounded(self.low + int(share * count) * self.step)
+        return self.rounded(self.low + int(share * self._steps()) * self.step)
+
+    def _steps(self) -> int:
+        assert self.step is not None
+        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
 
     def rounded(self, value: float) -> int | float:
         """Round a value of a range: four digits are enough to choose by, and can be typed."""
@@ -92,7 +103,7 @@ def parse_distribution(name: str, given: Any, before: Sequence[str]) -> Distribu
         name: The parameter.
         given: A list of choices, or a mapping such as `{uniform: [0, 0.5], step: 0.1}`,
             `{int: [16, 64], log: true}`, `{choice: […], when: {model: reference_cnn}}`.
-        before: Parameters that `when` may name: those of the base and those given before.
+        before: Parameters that `when` may name.
 
     Raises:
         ConfigError: If there are no values, or they make no sense.
@@ -109,7 +120,7 @@ def parse_distribution(name: str, given: Any, before: Sequence[str]) -> Distribu
     known = {"choice": ("when",), "int": ("when", "step", "log"), "uniform": ("when", "step")}
     for key in set(given) - {kind, *known.get(kind, ("when",))}:
         raise ConfigError(
-            f"`{name}`, a {kind}, must have {known.get(kind, ('when',))} beside it at most."
+            f"`{name}` ({kind}) must have {known.get(kind, ('when',))} beside it at most."
             f" Received: {key!r}.{did_you_mean(key, known.get(kind, ('when',)))}"
         )
     when = _conditions(name, given.get("when"), before)
@@ -123,8 +134,13 @@ def parse_distribution(name: str, given: Any, before: Sequence[str]) -> Distribu
             f"`log` of {name} must be true or false, without a step, and its range above 0."
             f" Received: {given!r}."
         )
-    if step is not None and (not _is_number(step, kind == "int") or step <= 0):
-        raise ConfigError(f"The step of {name} must be a number above 0. Received: {step!r}.")
+    if step is not None and (
+        not _is_number(step, kind == "int") or step * _MOST_STEPS < high - low
+    ):
+        raise ConfigError(
+            f"The step of {name} must be a number above 0, and no tinier than a millionth of its"
+            f" range. Received: {step!r}."
+        )
     return Distribution(kind, low=low, high=high, step=step, log=log, when=when)
 
 
@@ -159,22 +175,26 @@ def _ends(name: str, kind: str, values: Any) -> tuple[float, float]:
 def _conditions(name: str, given: Any, before: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     if given is None:
         return {}
-    if not isinstance(given, dict) or not given:
+    if not isinstance(given, dict) or not given or [] in given.values():
         raise ConfigError(
             f"`when` of {name} must give other parameters their values. Received: {given!r}."
         )
-    for other in given:
+    conditions = {}
+    for other, use in given.items():
         if other not in before:
             raise ConfigError(
-                f"`when` of {name} must name parameters of the base, or given before it:"
-                f" {', '.join(before) or 'none'}. Received: {other!r}.{did_you_mean(other, before)}"
+                f"`when` of {name} must name parameters that aren't varied, or are given before it:"
+                f" {', '.join(before)}. Received: {other!r}.{did_you_mean(other, before)}"
             )
-    return {other: tuple(use) if isinstance(use, list) else (use,) for other, use in given.items()}
+        conditions[other] = tuple(use) if isinstance(use, list) else (use,)
+        for value in conditions[other]:
+            RunConfig.from_mapping({other: value})  # a value that can't be would never hold
+    return conditions
 
 
 def _is_number(value: Any, whole: bool) -> bool:
     kinds = int if whole else int | float
-    return isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _hint(given: Any) -> str:

@@ -12,7 +12,8 @@ from photoclf.config import RunConfig
 from photoclf.distributions import Distribution
 
 SEARCHES = ("grid", "each", "random", "tpe")
-_DRAWS = 200  # tries for each point that is to differ from all before it
+_DRAWS = 2000  # in a row without a new point, after which there is none
+_DEFAULTS = RunConfig().to_mapping()
 
 Point = dict[str, Any]
 
@@ -97,7 +98,7 @@ class Space:
         """Make a point by picking the value of each parameter that has a use beside the others."""
         point: Point = {}
         for name, distribution in self.parameters.items():
-            if distribution.applies({**self.base, **point}):
+            if distribution.applies({**_DEFAULTS, **self.base, **point}):
                 point[name] = pick(name, distribution)
         return point
 
@@ -110,12 +111,11 @@ class Space:
     def _each(self) -> Iterator[Point]:
         yield {}
         for name, distribution in self.parameters.items():
-            if distribution.applies(self.base):
+            if distribution.applies({**_DEFAULTS, **self.base}):
                 yield from ({name: value} for value in distribution.values(name))
 
     def _random(self) -> Iterator[Point]:
-        assert self.points is not None
-        for number in range(_DRAWS * self.points):
+        for number in itertools.count():
             yield self.draw(np.random.default_rng([self.search_seed, number]))
 
 
@@ -125,8 +125,11 @@ def _of(combination: Point, name: str, _: Distribution) -> Any:
 
 def _distinct(space: Space, points: Iterator[Point]) -> list[Point]:
     kept: dict[str, Point] = {}
+    in_vain = 0
     for point in points:
+        before = len(kept)
         kept.setdefault(space.config(point, space.seeds[0]).hash8, point)
-        if space.points is not None and len(kept) >= space.points:
+        in_vain = in_vain + 1 if len(kept) == before else 0
+        if len(kept) == space.points or in_vain > _DRAWS:
             break
     return list(kept.values())

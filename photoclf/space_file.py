@@ -1,5 +1,6 @@
 """A search space's YAML file, read strictly: whatever is wrong is told before a trial starts."""
 
+import math
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ _KEYS = (
     *("name", "question", "question_fr", "base", "parameters", "search", "points", "search_seed"),
     *("seeds", "objective", "halving"),
 )
+# More were hardly meant, and listing them would take longer than a user waits.
+MOST_TRIALS = 10_000
 # What makes no other network, or has a key of its own.
 _NOT_VARIED = {
     "seed": "Write `seeds: 3`, or a list, beside `parameters`",
@@ -43,21 +46,23 @@ def read_space(name: str | Path) -> Space:
     text = _text(path, name)
     content = _mapping(_parsed(text, path), f"A space ({path})")
     _check_keys(content, _KEYS, "A space's keys", path)
-    base = _mapping(content.get("base") or {}, "`base`")
+    base = _mapping(_given(content, "base", {}), "`base`")
     RunConfig.from_mapping(base)
     space = Space(
-        name=_name(str(content.get("name", path.stem)), path),
-        question=str(content.get("question", "")),
+        name=_name(_given(content, "name", path.stem), path),
+        question=_text_of(content, "question"),
         base=base,
         parameters=_parameters(content.get("parameters"), base, path),
         search=_one_of(content.get("search", "grid"), SEARCHES, "search"),
-        points=_whole(content.get("points"), "points", 1) if "points" in content else None,
+        points=_whole(content["points"], "points", 1, MOST_TRIALS) if "points" in content else None,
         seeds=_seeds(content.get("seeds", 1), int(base.get("seed", RunConfig().seed))),
         objective=check_objective(str(content.get("objective", "val_loss"))),
         halving=_halving(content.get("halving")),
-        search_seed=_whole(content.get("search_seed", 0), "search_seed", 0),
+        search_seed=_whole(content.get("search_seed", 0), "search_seed", 0, 2**31),
         text=text,
     )
+    _text_of(content, "question_fr")
+    _check_size(space)
     _check_sense(space)
     return space
 
@@ -74,10 +79,22 @@ def _text(path: Path, name: str | Path) -> str:
         raise ConfigError(f"A space must be UTF-8 text. Received: {path} ({error}).") from error
 
 
+def _given(content: Mapping[str, Any], key: str, default: Any) -> Any:
+    value = content.get(key)
+    return default if value is None else value
+
+
+def _text_of(content: Mapping[str, Any], key: str) -> str:
+    value = _given(content, key, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"`{key}` must be a text. Received: {value!r}. Put it in quotes.")
+    return " ".join(value.split())
+
+
 def _parsed(text: str, path: Path) -> Any:
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"A space must be YAML. Received: {path} ({error}).") from error
 
 
@@ -85,13 +102,17 @@ class _Loader(yaml.SafeLoader):
     """YAML as people mean it: 1e-4 is a number, and a key stands once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-        if twice is not None:
-            raise ConfigError(
-                f"A space must give {twice!r} once. Received: it stands twice"
-                f" (line {node.start_mark.line + 1} and on). Remove one."
-            )
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise ConfigError(
+                    f"A space must give {key!r} once. Received: it stands once more in line"
+                    f" {key_node.start_mark.line + 1}. Remove one."
+                )
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -114,8 +135,26 @@ def _parameters(given: Any, base: Mapping[str, Any], path: Path) -> dict[str, Di
                 f"`parameters` must change the network. Received: {name!r} in {path}."
                 f" {_NOT_VARIED[name]}."
             )
-        parameters[name] = parse_distribution(name, values, before=[*base, *parameters])
+        before = [choice for choice in CHOICES if choice not in given or choice in parameters]
+        parameters[name] = parse_distribution(name, values, before)
     return parameters
+
+
+def _check_size(space: Space) -> None:
+    """Refuse what can't be meant, before its points are listed."""
+    counts = [distribution.count() for distribution in space.parameters.values()]
+    points = math.prod(counts) if space.search == "grid" else space.points or sum(counts)
+    trials = points * len(space.seeds)
+    if trials > MOST_TRIALS and math.isfinite(trials):
+        raise ConfigError(
+            f"A space must have {MOST_TRIALS} trials at most. Received: {space.name} with about"
+            f" {trials:.0f}. Give fewer values, points or seeds, or search at random."
+        )
+    if space.search == "tpe" and math.prod(counts) < (space.points or 0):
+        raise ConfigError(
+            f"A space must have as many different points as it tries. Received: {space.name}, with"
+            f" {math.prod(counts):.0f} of {space.points}. Lower `points` or widen the parameters."
+        )
 
 
 def _check_sense(space: Space) -> None:
@@ -129,7 +168,8 @@ def _check_sense(space: Space) -> None:
             "`halving` must be what sets the epochs. Received: `epochs` among the parameters of"
             f" {space.name} as well. Leave one of the two out."
         )
-    epochs = space.config({}, space.seeds[0]).epochs
+    for seed in space.seeds:
+        epochs = space.config({}, seed).epochs
     if space.halving and space.halving.first >= epochs:
         raise ConfigError(
             f"`halving` must begin below the {epochs} epochs of `base`. Received: first:"
@@ -163,10 +203,10 @@ def _mapping(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
-def _name(name: str, path: Path) -> str:
-    if not re.fullmatch(r"\w[\w.-]*", name):
+def _name(name: Any, path: Path) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]{0,99}", name):
         raise ConfigError(
-            "`name` must be letters, digits, `_`, `-` and `.`, since it names a folder."
+            "`name` must be 1 to 100 letters, digits, `_`, `-` and `.`, since it names a folder."
             f" Received: {name!r} in {path}."
         )
     return name
@@ -180,9 +220,12 @@ def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:
     return str(value)
 
 
-def _whole(value: Any, what: str, low: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ConfigError(f"`{what}` must be a whole number from {low}. Received: {value!r}.")
+def _whole(value: Any, what: str, low: int, high: int = 10**9) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(
+            f"`{what}` must be a whole number from {low} to {high}, written without a point."
+            f" Received: {value!r}."
+        )
     return value
 
 
@@ -191,7 +234,7 @@ def _seeds(value: Any, first: int) -> tuple[int, ...]:
         return tuple(_whole(seed, "seeds", 0) for seed in value)
     if isinstance(value, list):
         raise ConfigError(f"`seeds` must be different numbers. Received: {value!r}.")
-    return tuple(range(first, first + _whole(value, "seeds", 1)))
+    return tuple(range(first, first + _whole(value, "seeds", 1, MOST_TRIALS)))
 
 
 def _halving(value: Any) -> Halving | None:

@@ -91,6 +91,26 @@ def test_the_projects_spaces_are_those_that_the_study_was_about():
         ("halving: {first: 10, factor: 2}\n" + DROPOUT, "begin below the 10 epochs"),
         ("halving: {first: 1, factor: 1}\n" + DROPOUT, "from 2"),
         ("halving: {first: 1}\n" + DROPOUT, "must have `first`"),
+        ("search: tpe\npoints: 9\n" + DROPOUT, "2 of 9"),
+        ("points: 1e9\n" + DROPOUT, "written without a point"),
+        ("search: random\npoints: 1000000000\n" + DROPOUT, "from 1 to 10000"),
+        ("seeds: 1000000000\n" + DROPOUT, "from 1 to 10000"),
+        ("seeds: 9000\n" + DROPOUT, "10000 trials at most"),
+        ("seeds: [1, 99999999999999]\n" + DROPOUT, "`seed"),
+        ("search_seed: 99999999999\n" + DROPOUT, "`search_seed`"),
+        ("seeds: 11\nparameters: {batch_size: {int: [1, 999]}}", "10000 trials at most"),
+        ("parameters: {dropout: {uniform: [0, 0.5], step: 1e-320}}", "millionth"),
+        ("parameters: {batch_size: {int: [8, 1" + "0" * 30 + "]}}", "whole number"),
+        ("parameters: " + "[" * 3000, "must be YAML"),
+        (
+            "parameters: {dropout: {choice: [0.1], when: {model: nonsense}}}",
+            "`model` must be one of",
+        ),
+        ("parameters: {dropout: {choice: [0.1], when: {model: []}}}", "`when` of dropout"),
+        ("name: true\n" + DROPOUT, "names a folder"),
+        ("name: " + "a" * 200 + "\n" + DROPOUT, "1 to 100"),
+        ("question: {a: b}\n" + DROPOUT, "`question` must be a text"),
+        ("base: false\n" + DROPOUT, "`base` must give"),
     ],
 )
 def test_a_wrong_space_is_refused_before_anything_trains(tmp_path, text, said):
@@ -106,6 +126,17 @@ def test_an_unknown_space_is_named_with_the_nearest():
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigError, match="which does not exist"):
         read_space(tmp_path / "none.yaml")
+
+
+def test_a_condition_may_name_what_the_base_leaves_at_its_default(tmp_path):
+    text = "parameters: {{dropout: {{choice: [0.1, 0.3], when: {{model: {}}}}}}}"
+    assert len(read_text(tmp_path, text.format("compact_cnn")).known_points()) == 2
+    assert read_text(tmp_path, text.format("reference_cnn")).known_points() == [{}]
+
+
+def test_yaml_may_be_merged_as_usual(tmp_path):
+    text = "base: &all {epochs: 3}\nhalving:\n  <<: {first: 1}\n  factor: 2\n"
+    assert read_text(tmp_path, text + DROPOUT).halving == Halving(1, 2)
 
 
 def test_a_number_may_be_written_without_a_point(tmp_path):
