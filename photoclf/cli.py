@@ -81,7 +81,7 @@ def sweep(workspace: Workspace, space: str, dry_run: bool, **choices: Any) -> No
     click.echo(table.drop(columns="reason").to_string(index=False))
     for row in table[table.reason != ""].itertuples():
         click.echo(f"trial {row.trial} {row.state}: {row.reason}", err=True)
-    sys.exit(0 if sweep_is_complete(wanted, workspace, table, max_trials=limit) else 1)
+    sys.exit(0 if sweep_is_complete(wanted, workspace, max_trials=limit) else 1)
 
 
 @main.command()

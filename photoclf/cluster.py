@@ -1,7 +1,10 @@
 """Where trials run: a Dask cluster on this machine, or one that is there already."""
 
+import asyncio
 import logging
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,15 +73,34 @@ def open_cluster(jobs: int, scheduler: str = "", see: Path | None = None) -> Ite
 def _connected(scheduler: str) -> Iterator["Client"]:
     from distributed import Client
 
+    if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d+|(tcp|tls)://\[[\da-fA-F:]+\]:\d+", scheduler):
+        raise ClusterError(
+            "A scheduler's address must be tcp://HOST:PORT or tls://HOST:PORT. Received:"
+            f" {scheduler!r}. `dask scheduler` prints its own."
+        )
     try:
+        # Before a client, which whatever answers like no scheduler would hold up for ever. In a
+        # thread, since a notebook's own loop is running.
+        with ThreadPoolExecutor(1) as asking:
+            asking.submit(asyncio.run, _answer(scheduler)).result()
         client = Client(scheduler, timeout=_ANSWER_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # of whatever an answer in another language leads to
         raise ClusterError(
             f"The scheduler must answer within {_ANSWER_SECONDS} s. Received: {scheduler!r}"
-            f" ({error or type(error).__name__}). Start it (dask scheduler), or check the address."
+            f" ({type(error).__name__}). Start it (dask scheduler), or check the address."
         ) from error
     with client:
         yield client
+
+
+async def _answer(scheduler: str) -> None:
+    from distributed.core import connect
+
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        comm = await connect(scheduler)
+        await comm.write({"op": "identity", "reply": True})
+        await comm.read()
+        await comm.close()
 
 
 def _check_workers(client: "Client", see: Path | None) -> None:

@@ -13,7 +13,7 @@ from photoclf import comparison_sections as sections
 from photoclf.comparison import Comparison, compare_runs
 from photoclf.demo_archive import DEMO_MARKER
 from photoclf.effects import FEW_POINTS
-from photoclf.errors import ConfigError
+from photoclf.errors import ConfigError, RunError
 from photoclf.files import replacing, write_text
 from photoclf.lessons import reason
 from photoclf.look import style
@@ -133,7 +133,14 @@ def _selected(
         return comparable_runs(workspace), {}
     found = sweep_runs(workspace, space)
     about = workspace.sweeps / space / "space.yaml"
-    return found, yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else {}
+    try:
+        content = yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else {}
+        return found, dict(content)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise RunError(
+            f"space.yaml must be what the sweep wrote. Received: {about}, which can't be read."
+            f" Run it again: photoclf sweep {space}."
+        ) from error
 
 
 def _is_demo(workspace: Workspace) -> bool:

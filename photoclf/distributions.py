@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, did_you_mean
 
 KINDS = ("choice", "int", "uniform", "loguniform")

@@ -25,7 +25,9 @@ def verdict(comparison: Comparison, text: Messages) -> str:
     values = _values(comparison, text)
     equals = comparison.equals
     if equals.empty:
-        said = text("verdict.wins", others=len(comparison.finalists), **values)
+        # Without two seeds of a point, nobody knows what the seed alone would do.
+        key = "verdict.wins" if comparison.noise.known else "verdict.wins_images"
+        said = text(key, others=len(comparison.finalists), **values)
     elif comparison.chosen_rank == 1:
         ranks = _enumerate([str(rank) for rank in equals["rank"]], text)
         said = text("verdict.best_is_cheapest", equals=len(equals), ranks=ranks, **values)

@@ -40,6 +40,17 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(handle)
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock."""
+    if not path.is_file():
+        return False
+    try:
+        with locked(path, wait=False):
+            return False
+    except BusyError:
+        return True
+
+
 def wait_until_free(path: Path, *, seconds: float) -> None:
     """Wait until no process holds a lock.
 
@@ -51,14 +62,13 @@ def wait_until_free(path: Path, *, seconds: float) -> None:
         BusyError: If it is still held then.
     """
     deadline = time.monotonic() + seconds
-    while path.is_file():
-        try:
-            with locked(path, wait=False):
-                return
-        except BusyError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_TICK)
+    while is_held(path):
+        if time.monotonic() > deadline:
+            raise BusyError(
+                f"A lock must be free within {seconds:.0f} s. Received: {path}, which another"
+                " process holds. Wait for it."
+            )
+        time.sleep(_TICK)
 
 
 def _take(path: Path, wait: bool) -> int:

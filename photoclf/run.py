@@ -69,6 +69,12 @@ class Run:
         return (self.folder / "done").is_file()
 
     @property
+    def whole(self) -> bool:
+        """Whether a finished run still holds what it finished with; their hashes aren't read."""
+        files = [self.folder / name for name in (*PARTS, *HASHED)]
+        return self.done and all(path.is_file() and path.stat().st_size for path in files)
+
+    @property
     def best_epoch(self) -> pd.Series:
         """The history's row with the lowest `val_loss`, the earliest when several are equal."""
         history = self.history

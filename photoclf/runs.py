@@ -98,16 +98,36 @@ def sweep_runs(workspace: Workspace, sweep: str) -> list[Run]:
             f"A sweep must be one of {', '.join(names) or 'none so far'}. Received: {sweep!r}."
             f"{did_you_mean(sweep, names)}"
         )
-    states = [
-        read_json(path) for path in sorted((workspace.sweeps / sweep).glob("trials/*/state.json"))
-    ]
-    found = [state["run_id"] for state in states if state.get("state") == "done"]
+    states = _trial_states(workspace.sweeps / sweep)
+    found = [state.get("run_id", "") for state in states if state.get("state") == "done"]
     if not found:
         raise RunError(
             f"A sweep must have a finished trial to be compared. Received: {sweep}, with"
             f" {len(states)} trials and none finished. Run it: photoclf sweep {sweep}."
         )
+    gone = [run_id for run_id in found if not Run(workspace.models / str(run_id)).whole]
+    if gone:
+        raise RunError(
+            f"The runs of a sweep must be there, and whole. Received: {sweep}, of whose runs"
+            f" {', '.join(map(str, gone))} isn't. Run it again: photoclf sweep {sweep}."
+        )
     return [load_run(workspace.models, run_id) for run_id in dict.fromkeys(found)]
+
+
+def _trial_states(folder: Path) -> list[dict[str, Any]]:
+    """Read the states of the trials that a sweep has now; its space may have had others before."""
+    states = []
+    try:
+        names = read_json(folder / "trials.json")
+        for name in names:
+            path = folder / "trials" / name / "state.json"
+            states.append(read_json(path) if path.is_file() else {})
+    except (FileNotFoundError, ValueError, TypeError) as error:
+        raise RunError(
+            f"A sweep's folder must be what a sweep wrote. Received: {folder} ({error!r})."
+            f" Run it again: photoclf sweep {folder.name}."
+        ) from error
+    return [state if isinstance(state, dict) else {} for state in states]
 
 
 def read_events(runs: Sequence[Run]) -> pd.DataFrame:
@@ -265,6 +285,8 @@ def is_on_split(run: Run, split_hash: str) -> bool:
 
 
 def _is_of(run: Run, resolved: RunConfig, split_hash: str) -> bool:
+    if run.done and not run.whole:
+        return False
     try:
         return run.config.resolved() == resolved and is_on_split(run, split_hash)
     except (RunError, ConfigError, ValueError):

@@ -90,7 +90,7 @@ def rounds(
 
 
 def count_trials(space: Space, max_trials: int | None = None) -> int:
-    """Count the trials that a sweep will have."""
+    """Count the trials that a sweep will have at most."""
     points = space.points if space.search == "tpe" else len(space.known_points())
     assert points is not None
     return min(points * len(space.seeds), max_trials or points * len(space.seeds))
@@ -111,7 +111,10 @@ def _generations(space: Space, outcomes: Sequence[Outcome]) -> Iterator[list[Poi
         return
     assert space.points is not None
     while len(outcomes) < space.points:
-        yield suggest_points(space, outcomes, min(GENERATION, space.points - len(outcomes)))
+        points = suggest_points(space, outcomes, min(GENERATION, space.points - len(outcomes)))
+        if not points:  # the space has no more
+            return
+        yield points
 
 
 def _trials(

@@ -75,6 +75,7 @@ def run_sweep(
         for one in sweep.rounds(max_trials):
             todo = [p for p in one.trials if _is_open(sweep.trial(p), one.epochs, retry_failed)]
             if todo:
+                sweep.write_trials()
                 _fill_caches(workspace, todo, progress)
                 if client is None:
                     place = workspace.root
@@ -102,11 +103,9 @@ def read_sweep(
     return Sweep(space, workspace).table(max_trials)
 
 
-def sweep_is_complete(
-    space: Space, workspace: Workspace, table: pd.DataFrame, *, max_trials: int | None = None
-) -> bool:
-    """Tell whether every trial of a sweep, or of its first ones, has come to a good end."""
-    return Sweep(space, workspace).is_complete(table, max_trials)
+def sweep_is_complete(space: Space, workspace: Workspace, *, max_trials: int | None = None) -> bool:
+    """Tell whether every trial of a sweep, or every one of its first ones, ended well."""
+    return Sweep(space, workspace).is_complete(max_trials)
 
 
 @contextmanager
@@ -123,8 +122,6 @@ def _alone(sweep: Sweep) -> Iterator[None]:
 
 def _begin(sweep: Sweep, means: Means) -> None:
     workspace = sweep.workspace
-    # Workers elsewhere don't have this process's environment.
-    remember_archive(workspace, resolve_archive(None, workspace))
     (sweep.folder / "done").unlink(missing_ok=True)
     sweep.begin(split_hash(read_split(workspace.split)), means.threads, means.memory)
 
@@ -137,6 +134,7 @@ def _is_open(trial: Trial, epochs: int | None, retry_failed: bool) -> bool:
 def _fill_caches(workspace: Workspace, todo: Sequence[Planned], progress: bool) -> None:
     """Decode what the trials will read, once, before they start side by side."""
     archive, split = resolve_archive(None, workspace), read_split(workspace.split)
+    remember_archive(workspace, archive)  # workers elsewhere don't have this environment
     sizes = {(c.image_size, c.fit, c.storage) for c in (p.config.resolved() for p in todo)}
     for image_size, fit, storage in sorted(sizes, key=str):
         assert image_size is not None

@@ -1,5 +1,6 @@
 """How far a running sweep is: one line over trials and epochs, with the best so far."""
 
+import sys
 import time
 from collections.abc import Iterable
 
@@ -7,7 +8,8 @@ from tqdm import tqdm
 
 from photoclf.trials import Trial, epochs_so_far
 
-_SECONDS = 1.0  # between two looks at the running trials' folders
+# Between two looks at the running trials' folders; in a file, each would be a line.
+_SECONDS, _SECONDS_IN_FILE = 1.0, 30.0
 _SHOWN = 3  # running trials that are named
 
 
@@ -29,6 +31,7 @@ class SweepBar:
             mininterval=_SECONDS,
         )
         self._looked = 0.0
+        self._seconds = _SECONDS if sys.stderr.isatty() else _SECONDS_IN_FILE
         self._ended, self._best = 0, ""
 
     def tell(self, ended: int, best: str) -> None:
@@ -36,12 +39,12 @@ class SweepBar:
         self._ended, self._best = ended, best
 
     def show(self, running: Iterable[tuple[int, Trial]]) -> None:
-        """Show where the sweep stands, at most once a second.
+        """Show where the sweep stands, if it wasn't shown just now.
 
         Args:
             running: Numbers and trials that are at work or in wait.
         """
-        if self._bar.disable or time.monotonic() - self._looked < _SECONDS:
+        if self._bar.disable or time.monotonic() - self._looked < self._seconds:
             return
         self._looked = time.monotonic()
         told, shares = [], 0.0

@@ -68,16 +68,17 @@ def plan_means(
         have = None if scheduler else usable_memory()
         configs = [space.config(point, seed) for point in space.corner_points()]
         memory = max(check_networks(configs, have))
+    told = space.base.get("threads") or about.get("threads")
     if scheduler:
-        return Means(1, int(about.get("threads", 1)), memory)
+        return Means(1, told or 1, memory)
     cores, fit = available_threads(), max(usable_memory() // memory, 1)
     if jobs is not None and jobs > fit:
         raise ConfigError(
             f"`jobs` must be what fits into memory, {fit} trials of about {memory / 2**30:.1f} GiB."
             f" Received: {jobs}. Lower it."
         )
-    jobs = jobs or min(cores, fit, count_trials(space, max_trials))
-    return Means(jobs, int(about.get("threads", max(cores // jobs, 1))), memory)
+    jobs = min(jobs or min(cores, fit), count_trials(space, max_trials))
+    return Means(jobs, told or max(cores // jobs, 1), memory)
 
 
 def describe_plan(
@@ -93,8 +94,9 @@ def describe_plan(
     trials = count_trials(space, max_trials)
     where = f"on the cluster at {scheduler}" if scheduler else f"{means.jobs} at once"
     return (
-        f"{space.question or space.name}\n{trials} trials, {where}, {means.threads} threads and up"
-        f" to about {means.memory / 2**30:.1f} GiB each, {space.search} search"
+        f"{space.question or space.name}\n{space.search} search, trials: {trials}, {where};"
+        f" each with {means.threads} of the processor's threads and, about, up to"
+        f" {means.memory / 2**30:.1f} GiB of memory"
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from photoclf.errors import RunError
 from photoclf.files import read_json, sha256_file, sha256_text, write_json, write_text
 from photoclf.paths import Workspace
 from photoclf.points import OBJECTIVES, as_value
 from photoclf.run import now
-from photoclf.search import Planned, Round, count_trials, mean_score, rounds
+from photoclf.search import Planned, Round, mean_score, rounds
 from photoclf.space import Space
 from photoclf.study import Outcome, write_study
 from photoclf.trials import Trial, reached_state, result
@@ -28,9 +29,10 @@ _FIGURES = {
 class Sweep:
     """A sweep of a space in a workspace: `models/sweeps/<name>/`.
 
-    `space.yaml` and `sweep.json` are written first, `trials/<hash8>/` holds a trial's `state.json`,
-    `log.txt` and, until its run is done, `notebook.ipynb`; `table.csv` and `study.log` (Optuna's)
-    are written when the sweep stops, `done` last, when every trial ended well.
+    `space.yaml` and `sweep.json` are written first; `trials.json` names the trials decided so far,
+    `trials/<hash8>/` holds a trial's `state.json`, `log.txt` and, until its run is done,
+    `notebook.ipynb`. `table.csv` and `study.log` (Optuna's) are written when the sweep stops,
+    `done` last, when every trial ended well.
 
     Args:
         space: What is searched.
@@ -49,7 +51,20 @@ class Sweep:
     def about(self) -> dict[str, Any]:
         """What the sweep was begun with: `split_hash`, `space_sha256`, `threads`, `memory`."""
         path = self.folder / "sweep.json"
-        return read_json(path) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        try:
+            about = read_json(path)
+            return {
+                **about,
+                "threads": int(about["threads"]),
+                "memory": max(int(about["memory"]), 1),
+            }
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(
+                f"sweep.json must be what the sweep wrote. Received: {path} ({error!r}). Restore or"
+                " delete it: finished trials stay, if they get as many threads again."
+            ) from error
 
     def begin(self, split_hash: str, threads: int, memory: int) -> None:
         """Write what the sweep is begun with, or goes on with after its space changed.
@@ -88,17 +103,26 @@ class Sweep:
         best = (min if OBJECTIVES[objective] else max)(known, default=None)
         return ended, "" if best is None else f"best {objective} {best:.4f}"
 
-    def is_complete(self, table: pd.DataFrame, max_trials: int | None = None) -> bool:
-        """Tell whether every trial has come to a good end."""
-        good = table["state"].isin(["done", "dropped"])
-        return bool(good.all()) and len(table) == count_trials(self.space, max_trials)
+    def is_complete(self, max_trials: int | None = None) -> bool:
+        """Tell whether every trial, or every one of the first ones, has come to a good end."""
+        for one in self.rounds(max_trials):
+            states = {reached_state(self.trial(planned), one.epochs) for planned in one.trials}
+            if not states <= {"done", "paused"}:
+                return False
+        return True
+
+    def write_trials(self) -> None:
+        """Write which trials the space has now, as far as they are decided."""
+        names = [planned.config.hash8 for planned, _, _ in self._standing(None)]
+        write_json(self.folder / "trials.json", names)
 
     def write_results(self, max_trials: int | None = None) -> pd.DataFrame:
         """Write the table, Optuna's study and, when all trials ended well, `done`."""
+        self.write_trials()
         table = self.table(max_trials)
         write_text(self.folder / "table.csv", table.to_csv(sep=";", index=False))
         write_study(self.space, self._outcomes(max_trials), self.folder / "study.log")
-        if self.is_complete(table, max_trials):
+        if self.is_complete():
             hashes = {"table.csv": sha256_file(self.folder / "table.csv")}
             write_json(self.folder / "done", {"finished_at": now(), "sha256": hashes})
         return table

@@ -1,6 +1,7 @@
 """One trial of a sweep: a papermill run of `03_train_run`, and what is known of it afterwards."""
 
 import errno
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from photoclf.config import RunConfig
 from photoclf.errors import PhotoclfError, RunError
 from photoclf.files import read_json, write_json
-from photoclf.locks import locked, wait_until_free
+from photoclf.locks import is_held, locked, wait_until_free
 from photoclf.notebook import KernelDiedError, execute_notebook
 from photoclf.paths import Workspace
 from photoclf.run import Run, now
@@ -55,17 +56,18 @@ class Trial:
         `state`, `run_id`, `config`; `reason` and `log_tail` of a failure; `wall_s`, what the
         notebook took with its kernel's start and end.
         """
-        path = self.folder / "state.json"
         try:
-            return read_json(path)
+            state = read_json(self.folder / "state.json")
         except (FileNotFoundError, ValueError):  # a spoilt state costs a look at the run, no more
             return {}
+        return state if isinstance(state, dict) else {}
 
     @property
     def run(self) -> Run | None:
         """The run that the state names, when it is still there."""
         run = Run(self.place.models / str(self.state.get("run_id")))
-        return run if (run.folder / "config.json").is_file() else None
+        own = re.fullmatch(rf".+_{self.config.hash8}(-\d+)?", run.run_id)
+        return run if own and (run.folder / "config.json").is_file() else None
 
 
 def run_trial(trial: Trial, stop_after: int | None = None) -> str:
@@ -112,30 +114,34 @@ def reached_state(trial: Trial, stop_after: int | None = None) -> str:
         stop_after: The epochs that it is to reach; its end when `None`.
 
     Returns:
-        One of `STATES`: `done` with a finished run, `paused` when it has trained so many epochs,
-        else what `state.json` says, and `waiting` if that is no longer so.
+        One of `STATES`: `done` with a finished run that is whole, `paused` when it has trained so
+        many epochs, else what `state.json` says; `waiting` if that is no longer so, and
+        `interrupted` when nobody is running what was `running`.
     """
     said = str(trial.state.get("state", "waiting"))
     run = trial.run
-    if run is not None and run.done:
+    if run is not None and run.whole and said != "failed":
         return "done"
-    if run is not None and stop_after is not None and epochs_trained(run) >= stop_after:
+    going = run is not None and not run.done
+    if run is not None and going and stop_after and epochs_trained(run) >= stop_after:
         return "paused"
+    if said == "running" and not is_held(trial.folder / ".lock"):
+        return "interrupted"
     return said if said in ("running", "interrupted", "failed") else "waiting"
 
 
 def epochs_trained(run: Run) -> int:
     """Count the epochs that a run has finished; 0 for one that is damaged."""
     try:
-        return int(run.state["epoch"]) + 1
-    except (RunError, KeyError, TypeError, ValueError):
+        return len(run.history)
+    except PhotoclfError:
         return 0
 
 
 def epochs_so_far(trial: Trial) -> int:
     """Count the epochs that a trial has finished, also while it runs."""
-    states = list(trial.place.models.glob(f"*_{trial.config.hash8}*/state.json"))
-    newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
+    histories = list(trial.place.models.glob(f"*_{trial.config.hash8}*/history.csv"))
+    newest = max(histories, key=lambda path: path.stat().st_mtime, default=None)
     return 0 if newest is None else epochs_trained(Run(newest.parent))
 
 

@@ -223,6 +223,7 @@ def workspace(tmp_path):
     for i, run in enumerate(runs[:3]):
         write_json(trials / f"{i:04d}_0" / "state.json", {"state": "done", "run_id": run.run_id})
     write_json(trials / "0003_0" / "state.json", {"state": "failed", "run_id": None})
+    write_json(trials.parent / "trials.json", sorted(path.name for path in trials.iterdir()))
     write_text(place.models / "sweeps" / "width" / "space.yaml", "question: Is <wider> better?\n")
     return place
 

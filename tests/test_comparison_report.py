@@ -29,6 +29,7 @@ def workspace(tmp_path_factory):
         choices = {"learning_rate": rate, "filters": (filters,), "flops": filters * 1_234_567}
         run = trained(place.models, 1 + filters / 8, seed, **choices)
         write_json(trials / f"{i:04d}_0" / "state.json", {"state": "done", "run_id": run.run_id})
+    write_json(trials.parent / "trials.json", sorted(path.name for path in trials.iterdir()))
     write_text(place.models / "sweeps" / "rates" / "space.yaml", f"question: '{HOSTILE}'\n")
     compare(place, space="rates")
     return place

@@ -470,8 +470,10 @@ def test_the_unfinished_are_passed_over(tmp_path):
 
 
 def write_trial(workspace, number, state, run_id=""):
-    folder = workspace.models / "sweeps" / "depth" / "trials" / f"{number:04d}_0"
-    write_json(folder / "state.json", {"number": number, "state": state, "run_id": run_id})
+    folder = workspace.models / "sweeps" / "depth"
+    write_json(folder / "trials.json", [str(i) for i in range(number + 1)])
+    state = {"state": state, "run_id": run_id}
+    write_json(folder / "trials" / str(number) / "state.json", state)
 
 
 def test_a_sweeps_runs_are_those_of_its_finished_trials(tmp_path):
@@ -487,6 +489,25 @@ def test_a_sweeps_runs_are_those_of_its_finished_trials(tmp_path):
     assert sweep_runs(workspace, "depth") == [run]
     with pytest.raises(RunError, match="Did you mean 'depth'"):
         sweep_runs(workspace, "deepth")
+    # Its space was changed: what it had before isn't compared any more.
+    write_trial(workspace, 3, "done", other.run_id)
+    write_json(workspace.models / "sweeps" / "depth" / "trials.json", ["3"])
+    assert sweep_runs(workspace, "depth") == [other]
+    (other.folder / "val_scores.csv").unlink()
+    with pytest.raises(RunError, match=rf"{other.run_id} isn't. Run it again: photoclf sweep"):
+        sweep_runs(workspace, "depth")
+    (workspace.models / "sweeps" / "depth" / "trials.json").write_text("{half")
+    with pytest.raises(RunError, match="must be what a sweep wrote"):
+        sweep_runs(workspace, "depth")
+
+
+def test_a_finished_run_that_lost_a_file_is_not_the_one_sought(tmp_path):
+    run = make_run(tmp_path, seed=3)
+    assert run.whole
+    assert find_run(tmp_path, run.config, SPLIT) == run
+    (run.folder / "best.keras").write_bytes(b"")
+    assert not run.whole
+    assert find_run(tmp_path, run.config, SPLIT) is None
 
 
 def test_the_runs_on_the_workspaces_split_are_comparable(own_copy):

@@ -107,6 +107,13 @@ def test_tpe_goes_a_few_points_at_a_time_and_heeds_what_they_gave():
     assert others != rates_tried(searched, near_a_hundredth)
 
 
+def test_tpe_ends_when_the_space_has_no_more_points():
+    searched = space(
+        {"batch_size": Distribution("choice", choices=(8, 16))}, search="tpe", points=9
+    )
+    assert [len(points) for points, _ in go_through(searched, lambda c: 0.0)] == [2]
+
+
 def test_tpe_with_halving_drops_points_within_each_generation():
     searched = space(RATES, search="tpe", points=8, halving=Halving(2, 4))
     seen = go_through(searched, near_a_hundredth)

@@ -1,9 +1,12 @@
 """Sweeps: nothing trained twice, failures told and survived, the same table however it ends."""
 
 import json
+import shutil
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from photoclf import cluster, sweep
 from photoclf.cluster import ClusterError, open_cluster
 from photoclf.config import RunConfig
-from photoclf.errors import ConfigError
+from photoclf.errors import ConfigError, RunError
 from photoclf.files import write_json
 from photoclf.locks import locked
 from photoclf.paths import Workspace
@@ -74,7 +77,7 @@ def test_a_sweep_that_has_not_started_shows_its_trials_waiting(trained, tmp_path
     assert list(table.state) == ["waiting"] * 4
     assert list(table.seed) == [7, 8, 7, 8]
     assert list(table.dropout) == [0.1, 0.1, 0.2, 0.2]
-    assert not sweep_is_complete(space, trained, table)
+    assert not sweep_is_complete(space, trained)
     assert not Sweep(space, trained).folder.exists()
 
 
@@ -117,7 +120,7 @@ def test_a_failing_trial_is_recorded_with_its_log_and_retried_only_when_asked(
     table = run_sweep(space, own_copy)
     assert list(table.state) == ["failed", "done"], "the other trial isn't stopped"
     assert "A checkpoint must be what training wrote" in table.reason[0]
-    assert not sweep_is_complete(space, own_copy, table)
+    assert not sweep_is_complete(space, own_copy)
     state = trials_of(space, own_copy)[0].state
     assert "spoilt" not in json.dumps(state)
     assert any("A checkpoint must be" in line for line in state["log_tail"])
@@ -138,7 +141,7 @@ def test_halving_drops_the_worse_and_goes_on_with_the_better(own_copy, tmp_path,
     dropped, done = table[table.state == "dropped"], table[table.state == "done"]
     assert list(dropped.epochs) == [1]
     assert list(done.epochs) == [2]
-    assert sweep_is_complete(space, own_copy, table)
+    assert sweep_is_complete(space, own_copy)
 
 
 @pytest.mark.notebooks
@@ -196,10 +199,13 @@ def test_a_plan_is_told_without_writing_anything(trained, tmp_path):
     space = write_space(tmp_path, "question: Which?\nseeds: 2\n" + DROPOUT)
     done = command("sweep", space, "--workspace", trained.root, "--dry-run", "--jobs", 2)
     assert done.returncode == 0
-    assert "Which?\n4 trials, 2 at once, 1 threads" in done.stdout
+    assert (
+        "Which?\ngrid search, trials: 4, 2 at once; each with 1 of the processor's threads"
+        in done.stdout
+    )
     assert done.stdout.count("waiting") == 4
     assert not Sweep(read_space(space), trained).folder.exists()
-    assert "4 trials" in describe_plan(read_space(space), trained)
+    assert "trials: 4" in describe_plan(read_space(space), trained)
 
 
 def test_a_mistyped_parameter_of_a_space_trains_nothing(trained, tmp_path):
@@ -217,8 +223,30 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch):
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ClusterError, match="must answer"), open_cluster(1, address):
             pass
-    with pytest.raises(ClusterError, match="must answer"), open_cluster(1, "nonsense://"):
+
+
+@pytest.mark.parametrize("address", ["nonsense", "nonsense://", "tcp://:", "tcp://a", "inproc://x"])
+def test_what_is_no_address_of_a_scheduler_is_told(address):
+    with pytest.raises(ClusterError, match=r"tcp://HOST:PORT"), open_cluster(1, address):
         pass
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" + 64 * b"x"])
+def test_a_port_of_something_else_is_told(monkeypatch, answer):
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 1)
+
+    class Other(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(answer)
+            time.sleep(5)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(ClusterError, match="must answer"), open_cluster(1, address):
+            pass
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -265,16 +293,74 @@ def test_a_spoilt_state_and_a_deleted_run_cost_a_trial_and_no_more(own_copy, tmp
     first, second = trials_of(space, own_copy)
     first.folder.mkdir(parents=True)
     (first.folder / "state.json").write_text("{half")
+    assert read_sweep(space, own_copy).state[0] == "waiting"
+    (first.folder / "state.json").write_text('"text"')
     write_json(second.folder / "state.json", {"state": "done", "run_id": "deleted"})
     assert list(read_sweep(space, own_copy).state) == ["waiting", "waiting"]
 
 
-def test_a_trial_that_is_done_is_not_touched_again(trained, tmp_path, monkeypatch):
-    run = next(run for run in list_runs(trained.models) if run.done)
+def finished_trial(space, workspace):
+    """A trial whose run is a copy of the finished one, and that run's folder."""
+    trial = trials_of(space, workspace)[0]
+    run = next(run for run in list_runs(workspace.models) if run.done)
+    folder = workspace.models / f"20261101-090000_compact_cnn_{trial.config.hash8}"
+    shutil.copytree(run.folder, folder)
+    write_json(trial.folder / "state.json", {"state": "done", "run_id": folder.name})
+    return trial, folder
+
+
+@pytest.mark.parametrize("lost", ["best.keras", "val_scores.csv", "history.csv", "config.json"])
+def test_a_run_that_lost_a_file_is_trained_again(own_copy, tmp_path, lost):
     space = space_of(tmp_path, DROPOUT)
-    trial = trials_of(space, trained)[0]
-    object.__setattr__(trial, "folder", tmp_path / "trial")
-    write_json(trial.folder / "state.json", {"state": "done", "run_id": run.run_id})
+    _, folder = finished_trial(space, own_copy)
+    assert read_sweep(space, own_copy).state[0] == "done"
+    (folder / lost).unlink()
+    assert read_sweep(space, own_copy).state[0] == "waiting"
+
+
+def test_a_done_run_without_its_training_state_keeps_its_figures(own_copy, tmp_path):
+    space = space_of(tmp_path, DROPOUT)
+    _, folder = finished_trial(space, own_copy)
+    (folder / "state.json").unlink()
+    assert read_sweep(space, own_copy).val_loss.notna()[0]
+
+
+def test_the_run_of_another_trial_is_not_taken_for_ones_own(own_copy, tmp_path):
+    space = space_of(tmp_path, DROPOUT)
+    trial, _ = finished_trial(space, own_copy)
+    other = trials_of(space, own_copy)[1]
+    write_json(other.folder / "state.json", trial.state)
+    assert list(read_sweep(space, own_copy).state) == ["done", "waiting"]
+
+
+def test_what_was_running_when_everything_was_killed_is_interrupted(own_copy, tmp_path):
+    space = space_of(tmp_path, DROPOUT)
+    trial = trials_of(space, own_copy)[0]
+    write_json(trial.folder / "state.json", {"state": "running"})
+    assert read_sweep(space, own_copy).state[0] == "interrupted"
+    with locked(trial.folder / ".lock"):
+        assert read_sweep(space, own_copy).state[0] == "running"
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"threads": 1}', '{"threads": "x", "memory": 1}'])
+def test_a_spoilt_sweep_is_told(own_copy, tmp_path, text):
+    space = space_of(tmp_path, DROPOUT)
+    folder = Sweep(space, own_copy).folder
+    folder.mkdir(parents=True)
+    (folder / "sweep.json").write_text(text)
+    with pytest.raises(RunError, match=r"sweep.json must be what the sweep wrote"):
+        run_sweep(space, own_copy)
+
+
+def test_a_finished_sweep_needs_no_archive(own_copy, tmp_path, checked):
+    space = space_of(tmp_path, BASE + "parameters: {dropout: [0.1]}\n")
+    finished_trial(space, own_copy)
+    own_copy.archive_note.write_text("gone\n", encoding="utf-8")
+    assert list(run_sweep(space, own_copy).state) == ["done"]
+
+
+def test_a_trial_that_is_done_is_not_touched_again(own_copy, tmp_path, monkeypatch):
+    trial, _ = finished_trial(space_of(tmp_path, DROPOUT), own_copy)
     monkeypatch.setattr("photoclf.trials.execute_notebook", pytest.fail)
     assert run_trial(trial) == "done"
 
