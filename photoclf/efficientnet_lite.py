@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photoclf.backend import keras
-from photoclf.errors import WeightsError
+from photoclf.errors import ConfigError, WeightsError
 from photoclf.pretrained import WEIGHTS, PackagedWeights
 from photoclf.torch_file import read_torch_tensors
 
@@ -40,27 +40,38 @@ class Lite0:
     stages: tuple[keras.KerasTensor, ...]
 
 
-def efficientnet_lite0(pixels: keras.KerasTensor, *, weights: PackagedWeights = LITE0) -> Lite0:
+def efficientnet_lite0(
+    pixels: keras.KerasTensor,
+    *,
+    fine_tune_from: int | None = None,
+    weights: PackagedWeights = LITE0,
+) -> Lite0:
     """Build EfficientNet-Lite0 without its top on pixels, with its published weights.
 
-    All of it is frozen; batch norm uses the statistics that it came with. There is no way to get
-    it with random weights.
+    Batch norm is frozen with the statistics that it came with, and so are all convolutions before
+    the block to fine-tune from. There is no way to get it with random weights.
 
     Args:
         pixels: RGB in [0, 255], float32 (batch, S, S, 3), S at least 32.
+        fine_tune_from: The first of the 16 blocks whose convolutions may be trained, with all
+            that come after it; none by default.
         weights: Where the weights are.
 
     Returns:
         The network's tensors. Its layers are named `stem…`, `block_0…` to `block_15…`, `top…`.
 
     Raises:
+        ConfigError: If there is no such block.
         WeightsError: If the weights are missing, damaged, or of another network.
 
     Source: Tan & Le 2019, "EfficientNet"; the lite variants of `tensorflow/tpu` have no
         squeeze-and-excite, ReLU6, and a stem and head that don't grow.
     """
     network = _network(pixels)
-    _load(keras.Model(pixels, network.maps), weights)
+    model = keras.Model(pixels, network.maps)
+    _load(model, weights)
+    if fine_tune_from is not None:
+        _unfreeze(model, fine_tune_from, len(network.blocks))
     return network
 
 
@@ -129,6 +140,20 @@ def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(_norm(x, name))
+
+
+def _unfreeze(model: keras.Model, first: int, blocks: int) -> None:
+    if not 0 <= first < blocks:
+        raise ConfigError(
+            f"`fine_tune_from` must be a block of EfficientNet-Lite0, 0 to {blocks - 1}."
+            f" Received: {first}. Leave it out to train the head alone."
+        )
+    for layer in model.layers:
+        part, _, rest = layer.name.partition("_")
+        block = int(rest.split("_")[0]) if part == "block" else blocks if part == "top" else -1
+        # Batch norm stays: statistics of a few images would undo those of a million.
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = block >= first and not norm
 
 
 def _load(model: keras.Model, weights: PackagedWeights) -> None:
