@@ -54,6 +54,7 @@ def test_help_of_train_gives_every_field_of_a_run_with_its_default(call):
         (["split", "--val-fraction", "nan"], 2, ""),
         (["pipeline", "--val-fraction", "0.5", "--test-fraction", "0.5"], 2, "left to train"),
         (["pipeline", "--split-seed", "-1"], 2, "x>=0"),
+        (["ablate", "nowhere.yaml"], 2, "does not exist"),
         (["bench", "--only", "imput"], 2, "Did you mean 'input'"),
     ],
 )
