@@ -23,9 +23,7 @@ from photoclf.schema import ABLATION, SPLIT, VAL_SCORES, read_table, write_table
 from photoclf.split import check_split, split_hash
 from photoclf.views import view_key
 
-# Splits whose test holds fewer photographs say little of F1: one mistake moves it by points.
-ENOUGH_PHOTOS = 75
-METRICS = ("f1", "recall", "precision", "roc_auc")
+_METRICS = ("f1", "recall", "precision", "roc_auc")
 # Part of every recipe's hash: raise it when the same recipe would give other figures.
 RECIPES_VERSION = 1
 
@@ -169,24 +167,6 @@ def measure_recipes(
     return table[wanted & table.split_hash.isin(hashes.values())].reset_index(drop=True)
 
 
-def summarise_recipes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a recipe: mean and worst over splits, and cost; the best worst F1 first.
-
-    F1 (at the threshold chosen on val, and `f1_half` at 0.5), recall and precision are taken over
-    the splits whose test holds `ENOUGH_PHOTOS` photographs, the area under the ROC curve over all.
-    """
-    enough = table[table.photos >= ENOUGH_PHOTOS].groupby("recipe")
-    rows = pd.DataFrame({"splits": enough.size()})
-    for name in METRICS:
-        over = table.groupby("recipe") if name == "roc_auc" else enough
-        rows[f"{name}_mean"], rows[f"{name}_worst"] = over[name].mean(), over[name].min()
-    rows["f1_half_mean"], rows["f1_half_worst"] = enough.f1_half.mean(), enough.f1_half.min()
-    rows["features"] = table.groupby("recipe").features.first()
-    rows["views"] = table.groupby("recipe").views.first()
-    rows["fit_s"] = table.groupby("recipe").fit_s.median()
-    return rows.sort_values("f1_worst", ascending=False).reset_index()
-
-
 def _is_measured(table: pd.DataFrame, recipe: Recipe, hashes: Mapping[str, str]) -> bool:
     rows = table[table.recipe_hash == recipe.hash8]
     return set(hashes.values()) <= set(rows.split_hash)
@@ -234,7 +214,7 @@ def _measure(
         "images": len(test),
         "photos": int(test.label.sum()),
         "threshold": threshold,
-        **{name: figures[name] for name in METRICS},
+        **{name: figures[name] for name in _METRICS},
         "f1_half": classification_metrics(test.label, scores["test"], 0.5)["f1"],
         "ece": figures["ece"],
         "val_f1": in_distribution["f1"],

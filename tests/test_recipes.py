@@ -11,7 +11,8 @@ from photoclf.errors import ConfigError, RunError
 from photoclf.features import Features
 from photoclf.heads import fit_head
 from photoclf.paths import Workspace
-from photoclf.recipes import Recipe, measure_recipes, read_recipes, summarise_recipes
+from photoclf.recipe_results import errors_by_source, summarise_recipes
+from photoclf.recipes import Recipe, measure_recipes, read_recipes
 from photoclf.schema import ABLATION, SPLIT, VAL_SCORES, read_table, write_table
 
 CLASSES = {"Photo": 1, "Painting": 0, "Text": 0}
@@ -201,12 +202,30 @@ def test_the_command_line_measures_a_file_and_shows_the_summary(planned, tmp_pat
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert "f1_worst" in result.output
-    assert "whole" in result.output
+    assert "left-out sources with the most errors of whole" in result.output
 
 
 def test_the_repository_s_recipes_can_be_read():
     for path in sorted((Path(__file__).parents[1] / "notebooks" / "recipes").glob("*.yaml")):
         assert read_recipes(path)
+
+
+def test_errors_are_counted_on_each_source_that_was_left_out(planned):
+    workspace, _, archive = planned
+    table = measure_recipes(TWO, workspace, archive=archive)
+    errors = errors_by_source(workspace, table, "whole")
+    assert len(errors) == 6
+    assert set(errors.source[errors.split == "without_1"]) == {"s0"}
+    assert (errors.images == 40).all()
+    found = errors.groupby("split").errors.sum() / 120
+    figures = table[table.recipe == "whole"].set_index("split")
+    for split in ("without_1", "without_2"):
+        row = figures.loc[split]
+        photos = errors[(errors.split == split) & (errors.label == 1)]
+        assert photos.error_rate.item() == pytest.approx(1 - row.recall)
+    assert (found < 0.05).all()
+    with pytest.raises(RunError, match="photoclf ablate"):
+        errors_by_source(workspace, table, "wohle")
 
 
 def test_recipes_without_a_plan_are_told(tmp_path):
