@@ -17,6 +17,7 @@ from photoclf.errors import ConfigError, RunError, did_you_mean
 from photoclf.features import Features, view_features
 from photoclf.files import sha256_text
 from photoclf.heads import BALANCES, TARGETS, fit_head
+from photoclf.locks import locked
 from photoclf.metrics import choose_threshold, classification_metrics
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.schema import ABLATION, SPLIT, VAL_SCORES, read_table, write_table
@@ -24,6 +25,7 @@ from photoclf.split import check_split, split_hash
 from photoclf.views import view_key
 
 _METRICS = ("f1", "recall", "precision", "roc_auc")
+_COLUMNS = list(ABLATION.columns)
 # Part of every recipe's hash: raise it when the same recipe would give other figures.
 RECIPES_VERSION = 1
 
@@ -143,28 +145,38 @@ def measure_recipes(
         check_split(split)
     place = resolve_archive(archive, workspace)
     path = workspace.data / "ablation.csv"
-    table = read_table(path, ABLATION) if path.is_file() else None
     hashes = {name: split_hash(split)[:8] for name, split in splits.items()}
     for name, recipe in recipes.items():
-        if table is not None and _is_measured(table, recipe, hashes):
+        if _is_measured(_read(path), recipe, hashes):
             continue
         views = _views(recipe, next(iter(splits.values())), place, workspace, threads, progress)
         rows = []
         for key, split in tqdm(splits.items(), name, unit="split", disable=not progress):
             row, scores = _measure(recipe, split, views)
-            rows.append(
-                {"recipe": name, "recipe_hash": recipe.hash8, "split": key}
-                | {"split_hash": hashes[key]}
-                | row
-            )
+            ids = {"recipe": name, "recipe_hash": recipe.hash8, "split": key}
+            rows.append({**ids, "split_hash": hashes[key], **row})
             write_table(
                 scores, workspace.data / "ablation" / recipe.hash8 / f"{key}.csv", VAL_SCORES
             )
-        table = pd.concat([t for t in (table, pd.DataFrame(rows)) if t is not None])
-        write_table(table, path, ABLATION)
-    assert table is not None
-    wanted = table.recipe_hash.isin([recipe.hash8 for recipe in recipes.values()])
-    return table[wanted & table.split_hash.isin(hashes.values())].reset_index(drop=True)
+        _add(path, pd.DataFrame(rows))
+    names = {recipe.hash8: name for name, recipe in recipes.items()}
+    table = _read(path)
+    table = table[table.recipe_hash.isin(names) & table.split_hash.isin(hashes.values())]
+    # Under the names of today: a recipe may have been measured under another one.
+    return table.assign(recipe=table.recipe_hash.map(names)).reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return read_table(path, ABLATION) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+
+
+def _add(path: Path, rows: pd.DataFrame) -> None:
+    with locked(path.with_suffix(".lock")):  # another process may measure other recipes
+        table = _read(path)
+        keys = ["recipe_hash", "split_hash"]
+        known = table.set_index(keys).index.isin(rows.set_index(keys).index)
+        kept = [part for part in (table[~known], rows) if len(part)]
+        write_table(pd.concat(kept, ignore_index=True), path, ABLATION)
 
 
 def _is_measured(table: pd.DataFrame, recipe: Recipe, hashes: Mapping[str, str]) -> bool:

@@ -155,6 +155,42 @@ def test_what_was_measured_is_not_measured_again(planned):
     pd.testing.assert_frame_equal(measure_recipes(TWO, workspace, archive=archive), both)
 
 
+def test_a_renamed_recipe_is_the_same_recipe(planned):
+    workspace, _, archive = planned
+    first = measure_recipes({"whole": TWO["whole"]}, workspace, archive=archive)
+    renamed = measure_recipes({"squashed": TWO["whole"]}, workspace, archive=archive)
+    pd.testing.assert_frame_equal(renamed, first.assign(recipe="squashed"))
+
+
+def test_what_another_process_measured_meanwhile_stays(planned, monkeypatch):
+    workspace, _, archive = planned
+    meanwhile = []
+
+    def disturbed(*arguments, **choices):
+        if not meanwhile:
+            meanwhile.append(1)
+            measure_recipes({"five": TWO["five"]}, workspace, archive=archive)
+        return fit_head(*arguments, **choices)
+
+    monkeypatch.setattr(recipes_module, "fit_head", disturbed)
+    measure_recipes({"whole": TWO["whole"]}, workspace, archive=archive)
+    both = measure_recipes(TWO, workspace, archive=archive)
+    assert sorted(both.recipe) == ["five", "five", "whole", "whole"]
+    assert len(read_table(workspace.data / "ablation.csv", ABLATION)) == 4
+
+
+def test_a_new_plan_is_measured_anew(planned):
+    workspace, _, archive = planned
+    measure_recipes({"whole": TWO["whole"]}, workspace, archive=archive)
+    path = workspace.splits / "without_2.csv"
+    split = read_table(path, SPLIT)
+    split.loc[split.index[split["split"] == "val"][0], "split"] = "train"
+    write_table(split, path, SPLIT)
+    table = measure_recipes({"whole": TWO["whole"]}, workspace, archive=archive)
+    assert list(table.split) == ["without_1", "without_2"]
+    assert len(read_table(workspace.data / "ablation.csv", ABLATION)) == 3
+
+
 def test_a_recipe_that_is_stopped_half_way_leaves_no_row(planned, monkeypatch):
     workspace, _, archive = planned
     measured = []
