@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from photoclf import cli_archive, options
+from photoclf import cli_archive, cli_recipes, options
 from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
@@ -25,6 +25,9 @@ def main(debug: bool) -> None:
 
 for command in ("demo_archive", "scan", "audit", "check", "split", "cache"):
     main.add_command(getattr(cli_archive, command))
+
+
+main.add_command(cli_recipes.ablate)
 
 
 @main.command()

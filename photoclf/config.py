@@ -18,6 +18,11 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
         "dense_units": (),
         "dropout": 0.2,
     },
+    "efficientnet_lite0": {
+        "image_size": 224,
+        "dense_units": (),
+        "dropout": 0.2,
+    },
     "reference_cnn": {
         "image_size": 400,
         "filters": (32, 64),
@@ -28,6 +33,8 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 FITS = ("squash", "letterbox", "crop")
 STORAGES = ("exact", "compact")
 AUGMENTATIONS = ("none", "light")
+# Choices that came later, with what runs from before them chose: those are still found.
+_LATER = {"storage": "exact", "fine_tune_from": None}
 
 
 def _choice(default: Any, help: str, **rule: Any) -> Any:
@@ -40,7 +47,8 @@ class RunConfig:
 
     Every field has a default, a unit and a range, which the command line, the notebooks and the
     errors all take from here. `None` means "the model's own default" (`image_size`, `filters`,
-    `dense_units`, `dropout`) or "no limit" (`gpu_memory_limit_mib`, `threads`).
+    `dense_units`, `dropout`), "no limit" (`gpu_memory_limit_mib`, `threads`) or "nothing"
+    (`fine_tune_from`).
 
     Raises:
         ConfigError: If a value has the wrong type or is out of range.
@@ -74,6 +82,13 @@ class RunConfig:
         None, "units of each dense layer before the output", low=1, high=8192, items=(0, 8)
     )
     dropout: float | None = _choice(None, "share of units dropped", low=0.0, high=0.95)
+    fine_tune_from: int | None = _choice(
+        None,
+        "first block of a pretrained network that is trained with the head, counted from 0; none"
+        " of them by default",
+        low=0,
+        high=99,
+    )
     augmentation: str = _choice(
         "none", "random changes of the training images", choices=AUGMENTATIONS
     )
@@ -142,8 +157,9 @@ class RunConfig:
     def hash8(self) -> str:
         """Eight hexadecimal digits that are equal for equal choices, on any machine."""
         choices = self.resolved().to_mapping()
-        if choices["storage"] == "exact":  # runs from before there was a choice are still found
-            del choices["storage"]
+        for name, before in _LATER.items():
+            if choices[name] == before:
+                del choices[name]
         return sha256_text(json.dumps(choices, indent=2, sort_keys=True) + "\n")[:8]
 
 

@@ -37,7 +37,7 @@ def make_dataset(
     uninterrupted run saw. Every epoch ends with the batch that is left over.
 
     Args:
-        cache: A `PixelCache` that holds the table's images.
+        cache: A `PixelCache` that holds the table's images, or their `Features`.
         table: Frame with `pathname` and `label`.
         batch_size: Images a batch.
         training: Whether to shuffle, augment and repeat.
@@ -47,7 +47,7 @@ def make_dataset(
 
     Returns:
         Batches of (pixels, labels): uint8 (batch, S, S, 3), float32 in [0, 255] when augmented,
-        and int64 (batch, 1).
+        or the features, float32 (batch, d); and int64 (batch, 1).
 
     Raises:
         ConfigError: If the table is empty or the augmentation unknown.
@@ -69,7 +69,7 @@ def make_dataset(
 
     @tf.autograph.experimental.do_not_convert
     def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, answers = tf.numpy_function(batch, [step], (tf.uint8, tf.int64))
+        pixels, answers = tf.numpy_function(batch, [step], (cache.pixels.dtype, tf.int64))
         return (
             tf.ensure_shape(pixels, (None, *cache.pixels.shape[1:])),
             tf.ensure_shape(answers, (None, 1)),

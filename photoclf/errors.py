@@ -32,6 +32,10 @@ class RunError(PhotoclfError):
     """A run folder is missing, unfinished, or not what it was when it was written."""
 
 
+class WeightsError(PhotoclfError):
+    """Pretrained weights are missing, or not what their publisher put out."""
+
+
 def did_you_mean(received: object, allowed: Iterable[str]) -> str:
     """Suggest the nearest allowed name.
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from photoclf.backend import keras
 from photoclf.config import RunConfig
+from photoclf.efficientnet_lite import efficientnet_lite0
 from photoclf.errors import ConfigError, did_you_mean
+from photoclf.pretrained import WEIGHTS
 
 Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int]], keras.KerasTensor]
 
@@ -14,6 +16,9 @@ BUILDERS: dict[str, Builder] = {}
 # Models that are kept as the average of their last steps, see `averaging.WeightAverage`.
 AVERAGED: set[str] = set()
 TWO_WAY = "two_way"
+# The layer of a pretrained network after which everything is ours.
+FEATURES = "features"
+SMALLEST_PRETRAINED = 32
 
 
 def register(name: str, *, averaged: bool = False) -> Callable[[Builder], Builder]:
@@ -50,15 +55,17 @@ def build_model(config: RunConfig) -> keras.Model:
     """Build the model that a config names, compiled, with weights that depend on its seed alone.
 
     Args:
-        config: `model`, `image_size`, `filters`, `dense_units`, `dropout`, `learning_rate` and
-            `seed` are used.
+        config: `model`, `image_size`, `filters`, `dense_units`, `dropout`, `fine_tune_from`,
+            `learning_rate` and `seed` are used.
 
     Returns:
         A model from RGB pixels in [0, 255], uint8 or float32 (batch, S, S, 3), to P(photo),
         float32 (batch, 1).
 
     Raises:
-        ConfigError: If the model is unknown, or the image too small for its layers.
+        ConfigError: If the model is unknown, the image too small for its layers, or a choice isn't
+            one of this model's.
+        WeightsError: If its pretrained weights are missing or damaged.
 
     Example:
         >>> build_model(RunConfig(model="reference_cnn")).count_params()
@@ -66,28 +73,86 @@ def build_model(config: RunConfig) -> keras.Model:
     """
     config = config.resolved()
     assert config.image_size is not None
-    assert config.filters is not None
     if config.model not in BUILDERS:
         raise ConfigError(
             f"`model` must be one of {tuple(BUILDERS)}. Received: {config.model!r}."
             f"{did_you_mean(config.model, BUILDERS)}"
         )
+    _check_choices(config)
     pixels = keras.Input((config.image_size, config.image_size, 3), name="pixels")
     try:
         score = BUILDERS[config.model](config, pixels, _seeds(config.seed))
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError(
-            f"`image_size` must leave something after {len(config.filters)} halvings."
+            f"`image_size` must leave something after {len(config.filters or ())} halvings."
             f" Received: {config.image_size} px for filters={config.filters}. Enlarge the image"
             f" or take fewer filters. ({error})"
         ) from error
     model = keras.Model(pixels, score, name=config.model)
+    _compile(model, config.learning_rate)
+    return model
+
+
+def _check_choices(config: RunConfig) -> None:
+    pretrained = config.model in WEIGHTS
+    if pretrained and config.filters is not None:
+        raise ConfigError(
+            f"`filters` must be left open for {config.model}, whose weights were trained with its"
+            f" own. Received: {list(config.filters)}. Leave them out, or train compact_cnn."
+        )
+    if pretrained and (config.image_size or 0) < SMALLEST_PRETRAINED:
+        raise ConfigError(
+            f"`image_size` must be at least {SMALLEST_PRETRAINED} px for {config.model}, which"
+            f" halves it five times. Received: {config.image_size}. Enlarge the image."
+        )
+    if not pretrained and config.fine_tune_from is not None:
+        raise ConfigError(
+            f"`fine_tune_from` must be left open for {config.model}, all of which is trained."
+            f" Received: {config.fine_tune_from}. Leave it out, or train one of {tuple(WEIGHTS)}."
+        )
+
+
+def _compile(model: keras.Model, learning_rate: float) -> None:
     model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
+        optimizer=keras.optimizers.Adam(learning_rate),
         loss="binary_crossentropy",
         metrics=["accuracy"],
     )
-    return model
+
+
+def learns_from_features(config: RunConfig) -> bool:
+    """Tell whether a model's training needs each image's features alone.
+
+    So it is when a pretrained network is frozen and sees each image the same way in all epochs:
+    then its features can be extracted once, and a head trains in seconds.
+
+    Example:
+        >>> learns_from_features(RunConfig(model="efficientnet_lite0"))
+        True
+    """
+    frozen = config.model in WEIGHTS and config.fine_tune_from is None
+    return frozen and config.augmentation == "none"
+
+
+def head_view(model: keras.Model) -> keras.Model:
+    """Return the model to fit on features: what comes after a frozen network, sharing its weights.
+
+    Args:
+        model: A compiled model from `build_model` whose config `learns_from_features`.
+
+    Returns:
+        A compiled model from features, float32 (batch, d), to P(photo).
+    """
+    names = [layer.name for layer in model.layers]
+    features = keras.Input(model.get_layer(FEATURES).output.shape[1:], name=FEATURES)
+    x = features
+    for layer in model.layers[names.index(FEATURES) + 1 :]:
+        x = layer(x)
+    view = keras.Model(features, x, name=f"{model.name}_head")
+    _compile(view, float(model.optimizer.learning_rate))
+    return view
 
 
 def training_view(model: keras.Model) -> keras.Model:
@@ -164,7 +229,6 @@ def compact_cnn(
     since oneDNN runs them several times faster than depthwise ones of the same cost.
     """
     assert config.filters is not None
-    assert config.dense_units is not None
     layers = keras.layers
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
     x = _convolve(x, config.filters[0], 5, 2, seeds, "stem")
@@ -172,6 +236,22 @@ def compact_cnn(
     for i, filters in enumerate(config.filters[1:]):
         x = _residual_stage(x, filters, seeds, f"stage_{i + 1}")
     x = layers.GlobalAveragePooling2D(name="average")(x)
+    return _head(x, config, seeds)
+
+
+@register("efficientnet_lite0")
+def pretrained_lite0(
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+) -> keras.KerasTensor:
+    """EfficientNet-Lite0 with its ImageNet weights, frozen but for what is fine-tuned; a head."""
+    network = efficientnet_lite0(pixels, fine_tune_from=config.fine_tune_from)
+    x = keras.layers.GlobalAveragePooling2D(name=FEATURES)(network.maps)
+    return _head(x, config, seeds)
+
+
+def _head(x: keras.KerasTensor, config: RunConfig, seeds: Iterator[int]) -> keras.KerasTensor:
+    assert config.dense_units is not None
+    layers = keras.layers
     for i, units in enumerate(config.dense_units):
         x = layers.Dense(
             units,

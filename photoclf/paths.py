@@ -98,6 +98,11 @@ class Workspace:
         return self.data / "cache"
 
     @property
+    def features(self) -> Path:
+        """What pretrained networks make of images, one folder a network and view."""
+        return self.data / "features"
+
+    @property
     def choice(self) -> Path:
         """The run that comparing chose on the split that is worked on, and why."""
         return self._of_split(self.models) / "choice.json"

@@ -35,6 +35,7 @@ def collect_provenance(
     manifest_hash: str,
     seed: int,
     threads: int | None,
+    weights: dict[str, Any] | None = None,
     repository: Path | None = None,
 ) -> dict[str, Any]:
     """Collect what a run's result depends on.
@@ -44,14 +45,16 @@ def collect_provenance(
         manifest_hash: SHA-256 of the manifest file that the split was made from.
         seed: The run's seed.
         threads: Processor threads that the run may use; `None` for all.
+        weights: Where the pretrained weights come from, see `pretrained.weights_facts`; `None`
+            when training starts from random ones.
         repository: The checkout whose commit and lock are recorded; the one this package lies in
             by default.
 
     Returns:
         What JSON takes: `started_at` (UTC), `commit` and `dirty` (`None` outside git; dirty when
         a file was changed or added since the commit), `lock_hash` (`None` without a lock file),
-        `split_hash`, `manifest_hash`, `seed`, `threads`, `cpu` (`model`, `machine`, `features`,
-        `count`), `system` and `versions`. No host name, no user name, no path.
+        `split_hash`, `manifest_hash`, `seed`, `threads`, `weights`, `cpu` (`model`, `machine`,
+        `features`, `count`), `system` and `versions`. No host name, no user name, no path.
     """
     repository = _checkout() if repository is None else Path(repository)
     commit, dirty = _commit(repository)
@@ -64,6 +67,7 @@ def collect_provenance(
         "manifest_hash": manifest_hash,
         "seed": seed,
         "threads": threads,
+        "weights": weights,
         "cpu": _cpu(),
         "system": platform.system(),
         "versions": _versions(),

@@ -124,6 +124,30 @@ VAL_SCORES = Table(
     pathnames=("pathname", "group"),
 )
 
+ABLATION = Table(
+    "ablation",
+    {
+        "recipe": "str",
+        "recipe_hash": "str",
+        "split": "str",
+        "split_hash": "str",
+        "images": "int64",
+        "photos": "int64",
+        "threshold": "float64",
+        "f1": "float64",
+        "recall": "float64",
+        "precision": "float64",
+        "roc_auc": "float64",
+        "f1_half": "float64",
+        "ece": "float64",
+        "val_f1": "float64",
+        "features": "int64",
+        "views": "int64",
+        "fit_s": "float64",
+    },
+    pathnames=(),
+)
+
 PREDICTIONS = Table(
     "predictions",
     {

@@ -193,6 +193,7 @@ def _origins(findings: Findings, text: Messages) -> dict[str, Any]:
         "manifest_hash": _hash(origin.get("manifest_hash")),
         "split_hash": _hash(figures["split_hash"]),
         "model_hash": _hash(findings.run.read("done")["sha256"].get("model.tflite")),
+        "weights": _weights(origin, text),
         "lock_hash": _hash(origin.get("lock_hash")),
         "threshold": text.number(figures["threshold"], 4),
         "seed": str(figures["seed"]),
@@ -203,6 +204,16 @@ def _origins(findings: Findings, text: Messages) -> dict[str, Any]:
         "openings": text.number(figures["test_openings"]),
         "other_runs": ", ".join(others) or text("provenance.none"),
     }
+
+
+def _weights(origin: dict[str, Any], text: Messages) -> Html | str | None:
+    if "weights" not in origin:  # runs from before there was a choice
+        return None
+    weights = origin["weights"]
+    if weights is None:
+        return text("provenance.random")
+    source = f"{weights['source']} ({weights['trained_on']}, {weights['licence']}), "
+    return element("span", source, _hash(weights["sha256"]))
 
 
 def _shortcut_warning(findings: Findings, text: Messages) -> Html | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.averaging import WeightAverage
+from photoclf.backbones import make_extractor
 from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache, build_cache
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
@@ -18,11 +19,19 @@ from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import ConfigError, RunError
 from photoclf.export import export_model
+from photoclf.features import Features, cached_features
 from photoclf.files import sha256_file, write_json
 from photoclf.hparams import write_hparams
 from photoclf.locks import BusyError, locked
-from photoclf.models import AVERAGED, build_model, training_view
+from photoclf.models import (
+    AVERAGED,
+    build_model,
+    head_view,
+    learns_from_features,
+    training_view,
+)
 from photoclf.paths import Workspace, resolve_archive
+from photoclf.pretrained import weights_facts
 from photoclf.provenance import collect_provenance
 from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scores
 from photoclf.runs import find_run
@@ -63,6 +72,7 @@ def train(
     Raises:
         ConfigError: If `stop_after` isn't a whole number from 1.
         SplitError: If there is no split, it leaks, or a side lacks a class.
+        WeightsError: If the model's pretrained weights are missing or damaged.
         RunError: If a loss becomes NaN, another process trains the run, memory runs out, or the
             exported model differs.
 
@@ -95,7 +105,8 @@ def train(
     with _claimed(run):
         if run.done:  # by another process, since we looked
             return run
-        stopper = _fit(run, model, config, split, cache, epochs, progress)
+        learnt = _features(config, split, cache, workspace, threads, progress) or cache
+        stopper = _fit(run, model, config, split, learnt, epochs, progress)
         if not stopper.stopped and len(stopper.rows) < config.epochs:
             _say(progress, f"{run.run_id}: paused after {len(stopper.rows)} epochs")
             return run
@@ -133,6 +144,22 @@ def _open_cache(
     )
 
 
+def _features(
+    config: RunConfig,
+    split: pd.DataFrame,
+    cache: PixelCache,
+    workspace: Workspace,
+    threads: int,
+    progress: bool,
+) -> Features | None:
+    """Extract once what a frozen network makes of each image; `None` where it isn't enough."""
+    if not learns_from_features(config):
+        return None
+    extractor = make_extractor(config.model, cache.image_size, threads=threads)
+    features = cached_features(cache, split, extractor, workspace.features, progress=progress)
+    return features.of("pooled")
+
+
 def _provenance(
     config: RunConfig, split: pd.DataFrame, workspace: Workspace, threads: int
 ) -> dict[str, object]:
@@ -142,6 +169,7 @@ def _provenance(
         manifest_hash=sha256_file(manifest) if manifest.is_file() else "",
         seed=config.seed,
         threads=threads,
+        weights=weights_facts(config.model),
     )
 
 
@@ -150,11 +178,11 @@ def _fit(
     model: keras.Model,
     config: RunConfig,
     split: pd.DataFrame,
-    cache: PixelCache,
+    cache: PixelCache | Features,
     epochs: int,
     progress: bool,
 ) -> StopAtMinimum:
-    view = training_view(model)
+    view = head_view(model) if isinstance(cache, Features) else training_view(model)
     average = WeightAverage() if config.model in AVERAGED else None
     stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model, average=average)
     first_epoch = stopper.resume(view)

@@ -54,6 +54,7 @@ def test_help_of_train_gives_every_field_of_a_run_with_its_default(call):
         (["split", "--val-fraction", "nan"], 2, ""),
         (["pipeline", "--val-fraction", "0.5", "--test-fraction", "0.5"], 2, "left to train"),
         (["pipeline", "--split-seed", "-1"], 2, "x>=0"),
+        (["ablate", "nowhere.yaml"], 2, "does not exist"),
         (["bench", "--only", "imput"], 2, "Did you mean 'input'"),
     ],
 )
@@ -219,16 +220,18 @@ def test_predictions_never_overwrite_anything_but_predictions(call, own_copy, tm
 
 
 @pytest.mark.parametrize("part", ["model.tflite", "best.keras", "history.csv", "model.json"])
-def test_a_finished_run_that_lost_a_part_is_told_with_the_way_out(call, own_copy, part):
+def test_a_finished_run_that_lost_a_part_is_trained_anew_and_left_as_it_is(call, own_copy, part):
     (run,) = own_copy.models.glob("2*")
     (run / part).unlink()
+    left = {path.name for path in run.iterdir()}
     result = call(
         "train", "--image-size", 32, "--filters", "4,8", "--epochs", 1, "--batch-size", 16,
         "--workspace", own_copy.root,
     )  # fmt: skip
-    assert result.exit_code == 1
-    assert part in result.output
-    assert "delete" in result.output
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in run.iterdir()} == left
+    (other,) = (path for path in own_copy.models.glob("2*") if path != run)
+    assert (other / "done").is_file()
 
 
 @pytest.mark.parametrize(

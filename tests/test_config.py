@@ -25,6 +25,7 @@ CONFIGS = st.builds(
     dense_units=st.none() | st.lists(st.integers(1, 8192), max_size=8).map(tuple),
     dropout=st.none() | st.floats(0.0, 0.95),
     augmentation=st.sampled_from(AUGMENTATIONS),
+    fine_tune_from=st.none() | st.integers(0, 99),
     seed=st.integers(0, 2**31),
     threads=st.none() | st.integers(1, 1024),
     gpu_memory_limit_mib=st.none() | st.integers(64, 10**6),

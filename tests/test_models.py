@@ -4,14 +4,24 @@ import pytest
 from photoclf.backend import keras, tf
 from photoclf.config import MODEL_DEFAULTS, RunConfig
 from photoclf.errors import ConfigError
-from photoclf.models import AVERAGED, BUILDERS, build_model, register, training_view
+from photoclf.models import (
+    AVERAGED,
+    BUILDERS,
+    build_model,
+    head_view,
+    learns_from_features,
+    register,
+    training_view,
+)
 
 TINY = {
     "compact_cnn": RunConfig(model="compact_cnn", image_size=32, filters=(4, 6, 8)),
     "reference_cnn": RunConfig(
         model="reference_cnn", image_size=32, filters=(3, 4), dense_units=(6, 5)
     ),
+    "efficientnet_lite0": RunConfig(model="efficientnet_lite0", image_size=32),
 }
+FROM_SCRATCH = ("compact_cnn", "reference_cnn")
 
 
 def some_pixels(config, n=5):
@@ -101,7 +111,7 @@ def test_a_saved_model_loads_in_safe_mode_without_this_package(name, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", FROM_SCRATCH)
 def test_filters_dense_units_and_dropout_come_from_the_config(name):
     config = TINY[name].replace(filters=(5, 7), dense_units=(9,), dropout=0.25)
     model = build_model(config)
@@ -171,3 +181,69 @@ def test_batch_norm_forgets_its_start_within_an_epoch():
     norms = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
     assert norms
     assert all(norm.momentum**100 < 1e-3 for norm in norms)
+
+
+def test_a_frozen_network_s_head_is_all_that_is_trained_and_comes_from_the_config():
+    model = build_model(TINY["efficientnet_lite0"].replace(dense_units=(9,), dropout=0.25))
+    assert [v.path for v in model.trainable_variables] == [
+        "dense_1/kernel",
+        "dense_1/bias",
+        "photo/kernel",
+        "photo/bias",
+    ]
+    assert model.get_layer("dropout").rate == 0.25
+    published = 4_694_024 - 1281 * 1000
+    assert model.count_params() == published + 1281 * 9 + 10
+
+
+def test_fine_tuning_frees_the_last_convolutions_and_no_batch_norm():
+    model = build_model(TINY["efficientnet_lite0"].replace(fine_tune_from=15))
+    assert [v.path for v in model.trainable_variables] == [
+        "block_15_expand/kernel",
+        "block_15_depthwise/kernel",
+        "block_15_project/kernel",
+        "top/kernel",
+        "photo/kernel",
+        "photo/bias",
+    ]
+    with pytest.raises(ConfigError, match="0 to 15"):
+        build_model(TINY["efficientnet_lite0"].replace(fine_tune_from=16))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (RunConfig(model="efficientnet_lite0", filters=(8,)), "`filters` must be left open"),
+        (RunConfig(model="efficientnet_lite0", image_size=31), "at least 32 px"),
+        (RunConfig(fine_tune_from=3), "`fine_tune_from` must be left open for compact_cnn"),
+    ],
+)
+def test_a_choice_that_is_another_model_s_is_told(config, message):
+    with pytest.raises(ConfigError, match=message):
+        build_model(config)
+
+
+def test_the_head_on_features_is_the_model_after_its_features():
+    model = build_model(TINY["efficientnet_lite0"])
+    features = keras.Model(model.inputs, model.get_layer("features").output)
+    view = head_view(model)
+    pixels = some_pixels(TINY["efficientnet_lite0"]).astype(np.float32)
+    np.testing.assert_allclose(
+        view(features(pixels, training=False)), model(pixels, training=False), atol=1e-6
+    )
+    view.fit(np.ones((4, 1280), np.float32), np.ones((4, 1)), verbose=0)
+    np.testing.assert_array_equal(view.get_layer("photo").kernel, model.get_layer("photo").kernel)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"fine_tune_from": 15}, False),
+        ({"augmentation": "light"}, False),
+        ({"model": "compact_cnn"}, False),
+    ],
+)
+def test_features_are_enough_while_nothing_before_the_head_changes(changes, expected):
+    config = RunConfig(model="efficientnet_lite0").replace(**changes)
+    assert learns_from_features(config) is expected

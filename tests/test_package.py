@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WITH_TENSORFLOW = {
     "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
-    "explain", "anatomy", "flops", "footprint",
+    "explain", "anatomy", "flops", "footprint", "efficientnet_lite", "backbones", "recipes",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")
@@ -50,4 +50,4 @@ def test_the_package_runs_as_a_module():
     wanted = "demo-archive scan audit split cache train sweep compare evaluate predict report"
     in_order = [verb for verb in verbs if verb in wanted.split()]
     assert in_order == wanted.split()
-    assert {"check", "pipeline", "demo", "bench"} <= set(verbs)
+    assert {"check", "ablate", "pipeline", "demo", "bench"} <= set(verbs)
