@@ -95,7 +95,7 @@ def describe_plan(
     where = f"on the cluster at {scheduler}" if scheduler else f"{means.jobs} at once"
     return (
         f"{space.question or space.name}\n{space.search} search, trials: {trials}, {where};"
-        f" each with {means.threads} of the processor's threads and, about, up to"
+        f" a trial takes {means.threads} of the processor's threads and up to about"
         f" {means.memory / 2**30:.1f} GiB of memory"
     )
 

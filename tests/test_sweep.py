@@ -155,7 +155,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tiny_
     assert not chaos_sweep.orphans(Workspace(tmp_path / "disturbed"))
 
 
-def test_two_drivers_of_one_sweep_are_kept_apart(trained, tmp_path):
+def test_two_drivers_of_one_sweep_are_kept_apart(trained, tmp_path, checked):
     space = space_of(tmp_path, DROPOUT)
     folder = Sweep(space, trained).folder
     with locked(folder / ".driver"), pytest.raises(SweepError, match="one process at a time"):
@@ -187,9 +187,11 @@ def test_networks_too_large_for_the_memory_are_told_and_jobs_kept_to_what_fits(
     monkeypatch.setattr("photoclf.sweep_plan.usable_memory", lambda: 2**20)
     with pytest.raises(ConfigError, match="must fit into memory"):
         plan_means(space, trained)
+    taken = 2**30
+    monkeypatch.setattr("photoclf.sweep_plan.check_networks", lambda configs, have: [taken])
     # Of another machine's memory nothing is known.
-    means = plan_means(space, trained, scheduler="tcp://10.0.0.5:8786")
-    monkeypatch.setattr("photoclf.sweep_plan.usable_memory", lambda: int(1.5 * means.memory))
+    assert plan_means(space, trained, scheduler="tcp://10.0.0.5:8786").memory == taken
+    monkeypatch.setattr("photoclf.sweep_plan.usable_memory", lambda: int(1.5 * taken))
     assert plan_means(space, trained).jobs == 1
     with pytest.raises(ConfigError, match="`jobs` must be what fits"):
         plan_means(space, trained, jobs=2)
