@@ -201,10 +201,7 @@ def test_a_plan_is_told_without_writing_anything(trained, tmp_path):
     space = write_space(tmp_path, "question: Which?\nseeds: 2\n" + DROPOUT)
     done = command("sweep", space, "--workspace", trained.root, "--dry-run", "--jobs", 2)
     assert done.returncode == 0
-    assert (
-        "Which?\ngrid search, trials: 4, 2 at once; each with 1 of the processor's threads"
-        in done.stdout
-    )
+    assert "Which?\ngrid search, trials: 4, 2 at once; a trial takes 1 of the" in done.stdout
     assert done.stdout.count("waiting") == 4
     assert not Sweep(read_space(space), trained).folder.exists()
     assert "trials: 4" in describe_plan(read_space(space), trained)
