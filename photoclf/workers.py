@@ -18,8 +18,9 @@ from itertools import islice
 from typing import Any
 
 from photoclf.errors import PhotoclfError
+from photoclf.slots import SLOTS, Slots, open_slots, packed
 
-BATCH_SIZE = 8  # items handed over at once: a kill of the whole run loses a few batches of them
+BATCH_SIZE = SLOTS  # items handed over at once: a kill of the whole run loses a few batches of them
 START_SECONDS = 120.0  # for a worker to import what it needs, also from a slow disk
 _TICK = 0.25  # how often stalled workers are looked for
 _AHEAD = 2  # batches in work or waiting, a worker
@@ -127,21 +128,24 @@ class _Worker:
         self.since = time.monotonic()
         self.limit = START_SECONDS
         self.timed_out = False
+        self._slots = open_slots()
+        handle = None if self._slots is None else self._slots.handle
         self._process = subprocess.Popen(
             [sys.executable, "-c", start],
+            pass_fds=() if handle is None else (handle,),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # libtiff's warnings are nobody's business
             env=os.environ | single,
         )
         self._seconds = seconds
-        self._setup = (function, seconds, memory)
+        self._setup = (function, seconds, memory, handle)
 
     def start(self) -> None:
         """Wait until it has imported what it needs."""
         try:
             self._send(self._setup)
-            kind, what = self._receive()
+            kind, what = self._receive(0)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise WorkerError(
                 f"A worker process must start. Received: it ended ({error!r}). Is there memory"
@@ -154,8 +158,8 @@ class _Worker:
         """Hand items over, and yield each result as it is sent back."""
         self._tick(self._seconds)
         self._send(items)
-        for _ in items:
-            kind, what = self._receive()
+        for slot in range(len(items)):
+            kind, what = self._receive(slot)
             self._tick(self._seconds)
             if kind == "error":
                 raise WorkerError(f"What runs in a worker mustn't raise. Received:\n{what}")
@@ -176,6 +180,9 @@ class _Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what was still to be written to a dead process
                 pipe.close()  # type: ignore[union-attr]
+        slots, self._slots = self._slots, None  # a worker may be ended twice
+        if slots is not None:
+            slots.close()
 
     def _tick(self, limit: float) -> None:
         self.since, self.limit = time.monotonic(), limit
@@ -185,9 +192,10 @@ class _Worker:
         pickle.dump(message, self._process.stdin, protocol=5)
         self._process.stdin.flush()
 
-    def _receive(self) -> tuple[str, Any]:
+    def _receive(self, slot: int) -> tuple[str, Any]:
         assert self._process.stdout
-        return pickle.load(self._process.stdout)
+        answer, sizes = pickle.load(self._process.stdout)
+        return pickle.loads(answer, buffers=self._slots.take(slot, sizes) if self._slots else ())
 
 
 class _Pool:
@@ -282,12 +290,15 @@ def _serve() -> None:
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
 
-    def answer(kind: str, what: Any = None) -> None:
-        sent.write(pickle.dumps((kind, what), protocol=5))
+    slots: Slots | None = None
+
+    def answer(kind: str, what: Any = None, slot: int = 0) -> None:
+        sent.write(pickle.dumps(packed((kind, what), slots, slot), protocol=5))
         sent.flush()
 
     try:
-        function, seconds, memory = pickle.load(received)
+        function, seconds, memory, handle = pickle.load(received)
+        slots = None if handle is None else Slots(handle)
         _limit_memory(memory)
     except Exception:
         answer("error", traceback.format_exc())
@@ -295,9 +306,9 @@ def _serve() -> None:
     answer("ready")
     try:
         while True:
-            for item in pickle.load(received):
+            for slot, item in enumerate(pickle.load(received)):
                 _end_alone_after(seconds)
-                answer(*_outcome(function, item))
+                answer(*_outcome(function, item), slot)
             _end_alone_after(0)
     except (EOFError, OSError):  # the parent is gone, or wants no more
         os._exit(0)
