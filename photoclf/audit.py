@@ -1,7 +1,8 @@
 """One row a file of the archive: readable or why not, hashes, quality, duplicates; the ledger."""
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ from tqdm import tqdm
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS
 from photoclf.duplicates import MAX_DISTANCE, connected_groups
 from photoclf.errors import TableError
-from photoclf.files import DISK_IS_FULL
+from photoclf.files import full_disk_told
 from photoclf.fingerprints import Fingerprints
 from photoclf.known_rows import KnownRows, noting
 from photoclf.manifest import IGNORED_FOLDERS
 from photoclf.placing import InStep, place_files
 from photoclf.quality import examine_file, image_sizes, lost_file, odd_size_scores, usual_sizes
-from photoclf.schema import AUDIT, CHUNK_ROWS, STATUSES, check_table, write_chunks
+from photoclf.schema import AUDIT, STATUSES, check_table
 from photoclf.spool import Spool
+from photoclf.tables import CHUNK_ROWS, write_chunks
 from photoclf.workers import Lost, isolated_map
 
 
@@ -68,7 +70,7 @@ def audit_images(
         labels = InStep(manifest.pathname, manifest.label, "the manifest")
     del manifest  # 100 bytes a file, where nobody else holds it
     with (
-        _full_disk_told(out.parent),
+        full_disk_told(partial(_disk_is_full, out.parent)),
         Spool(out.parent) as placed,
         Spool(out.parent) as measured,
     ):
@@ -113,18 +115,11 @@ def check_ledger(counts: pd.DataFrame, n_files: int) -> None:
         )
 
 
-@contextmanager
-def _full_disk_told(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_IS_FULL:
-            raise
-        raise TableError(
-            f"The disk must take the audit, some 2 kB a file while it is made. Received:"
-            f" {error.strerror} in {place}. What was measured is kept; free some space and run the"
-            " same command again."
-        ) from error
+def _disk_is_full(place: Path, said: str) -> TableError:
+    return TableError(
+        f"The disk must take the audit, some 2 kB a file while it is made. Received: {said} in"
+        f" {place}. What was measured is kept; free some space and run the same command again."
+    )
 
 
 def _sum_of(counts: Iterable[pd.DataFrame]) -> pd.DataFrame:

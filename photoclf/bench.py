@@ -221,7 +221,8 @@ def _train_contenders() -> list[Contender]:
 
 
 def _trainer(name: str) -> Callable[[], int]:
-    from photoclf.models import build_model, training_view
+    from photoclf.models import build_model
+    from photoclf.training_views import training_view
 
     config = RunConfig(model=name).resolved()
     model = training_view(build_model(config))

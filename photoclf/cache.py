@@ -4,8 +4,8 @@ import functools
 import hashlib
 import shutil
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,12 +19,11 @@ from photoclf.decode import (
     DECODER_VERSION,
     MAX_MEMORY,
     MAX_SECONDS,
-    DecodeError,
     decode_image,
-    read_bytes,
+    made_of_same_bytes,
 )
 from photoclf.errors import PhotoclfError, did_you_mean
-from photoclf.files import DISK_IS_FULL, sha256_bytes, write_json
+from photoclf.files import full_disk_told, write_json
 from photoclf.names import Names
 from photoclf.pixel_files import JPEG_QUALITY, CompactPixels, PixelFiles, pack
 from photoclf.workers import Lost, isolated_map
@@ -99,7 +98,7 @@ def build_cache(
 
     Args:
         archive: The archive's folder.
-        images: Frame with `pathname` and `sha256`, or its rows as `schema.read_chunks` gives them,
+        images: Frame with `pathname` and `sha256`, or its rows as `tables.read_chunks` gives them,
             of which memory keeps some 120 bytes each; every image must decode.
         folder: Where caches are, one sub-folder a content, decoder version, size and fit.
         image_size: Side in px.
@@ -140,7 +139,7 @@ def build_cache(
             )
         attempts += 1
         _check_space(place, files, source, todo)
-        with _full_disk_told(place):
+        with full_disk_told(functools.partial(_disk_is_full, place)):
             _fill(files, source, todo, progress)
         todo = files.unsound_rows()
     if not (place / "done.json").is_file():
@@ -219,14 +218,7 @@ def decode_packed(item: tuple[Path, str], image_size: int, fit: str, storage: st
     Returns:
         The bytes, or why there are none, as a text.
     """
-    path, sha256 = item
-    try:
-        data = read_bytes(path)
-        if sha256_bytes(data) != sha256:
-            return "other bytes"
-        return pack(decode_image(data, image_size, fit), storage)
-    except DecodeError as error:
-        return error.reason
+    return made_of_same_bytes(item, lambda data: pack(decode_image(data, image_size, fit), storage))
 
 
 def _fill(files: PixelFiles, source: _Source, todo: np.ndarray, progress: bool) -> None:
@@ -269,17 +261,11 @@ def _check_space(place: Path, files: PixelFiles, source: _Source, todo: np.ndarr
     )
 
 
-@contextmanager
-def _full_disk_told(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_IS_FULL:
-            raise
-        raise CacheError(
-            f"The disk must take all pixels. Received: {error.strerror} in {place}. What was"
-            f" written is kept; free some space and run the same command again.{_others(place)}"
-        ) from error
+def _disk_is_full(place: Path, said: str) -> CacheError:
+    return CacheError(
+        f"The disk must take all pixels. Received: {said} in {place}. What was written is kept;"
+        f" free some space and run the same command again.{_others(place)}"
+    )
 
 
 def _others(place: Path) -> str:

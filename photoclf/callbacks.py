@@ -15,7 +15,8 @@ from photoclf.backend import keras
 from photoclf.checkpoints import load_checkpoint, save_checkpoint, save_model, without_optimizer
 from photoclf.errors import RunError
 from photoclf.files import sha256_file, write_json
-from photoclf.schema import HISTORY, write_table
+from photoclf.schema import HISTORY
+from photoclf.tables import write_table
 
 BEST, HISTORY_FILE, STATE, CHECKPOINT = "best.keras", "history.csv", "state.json", "checkpoint.npz"
 _MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -11,9 +11,10 @@ from photoclf.files import write_json
 from photoclf.label_check import CHEAP_MODEL, PICTURE_SIZE, cheap_scores, find_suspects
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.run import Run
-from photoclf.schema import AUDIT, EVALUATION, SUSPECTS, read_table, write_table
+from photoclf.schema import AUDIT, EVALUATION, SUSPECTS
 from photoclf.shortcuts import check_shortcuts as measure_shortcuts
 from photoclf.split import usable_images
+from photoclf.tables import read_table, write_table
 
 
 def check_shortcuts(workspace: Workspace, *, seed: int = 42) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def scan(
 def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) -> None:
     """Examine every file of the archive: data/audit.csv and the ledger."""
     from photoclf import conflicts, steps
-    from photoclf.schema import AUDIT, read_chunks
+    from photoclf.schema import AUDIT
+    from photoclf.tables import read_chunks
 
     counts = steps.audit(workspace, archive, ignored_folders=ignored_folders, progress=True)
     click.echo(counts.to_string(index=False))

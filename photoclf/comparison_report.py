@@ -27,9 +27,9 @@ from photoclf.runs import (
     comparison_table,
     load_run,
     read_events,
-    sweep_runs,
     write_choice,
 )
+from photoclf.sweep_state import sweep_runs
 
 FILE_NAMES = {"fr": "comparaison.fr.html", "en": "comparison.en.html"}
 METRICS = ("val_loss", "val_accuracy")

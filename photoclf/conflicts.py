@@ -22,7 +22,7 @@ def label_conflicts(
     (renderings of one photograph, say) are meant to be alike, and aren't listed.
 
     Args:
-        audit: A `schema.AUDIT` frame, or its rows as `schema.read_chunks` gives them, with at least
+        audit: A `schema.AUDIT` frame, or its rows as `tables.read_chunks` gives them, with at least
             `COLUMNS`.
         max_distance: Bits by which the perceptual hashes of near duplicates may differ, 0 to 64.
 

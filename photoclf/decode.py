@@ -3,7 +3,7 @@
 import functools
 import os
 import stat
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from photoclf.colour import in_srgb
 from photoclf.errors import did_you_mean
+from photoclf.files import sha256_bytes
 from photoclf.fitting import FITS, fitted, on_white
 from photoclf.opening import (
     MAX_BYTES,
@@ -40,6 +41,7 @@ __all__ = [
     "decode_images",
     "decode_or_error",
     "decode_with_facts",
+    "made_of_same_bytes",
     "read_bytes",
 ]
 
@@ -100,6 +102,24 @@ def read_bytes(path: str | Path) -> bytes:
     if not data:
         raise DecodeError("empty_file", "0 bytes")
     return data
+
+
+def made_of_same_bytes(item: tuple[Path, str], make: Callable[[bytes], bytes]) -> bytes | str:
+    """Make something of a file whose bytes must be those that were audited.
+
+    Args:
+        item: The file, and the SHA-256 that its bytes must have.
+        make: Makes bytes of the file's bytes.
+
+    Returns:
+        What was made, or why nothing was, as a text.
+    """
+    path, sha256 = item
+    try:
+        data = read_bytes(path)
+        return make(data) if sha256_bytes(data) == sha256 else "other bytes"
+    except DecodeError as error:
+        return error.reason
 
 
 def decode_with_facts(

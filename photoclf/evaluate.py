@@ -18,10 +18,11 @@ from photoclf.label_check import find_suspects
 from photoclf.metrics import choose_threshold, classification_metrics, confusion
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run, list_runs
-from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table, read_table, write_table
+from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table
 from photoclf.shortcuts import shortcut_baseline
 from photoclf.split import split_hash
 from photoclf.split_files import find_split
+from photoclf.tables import read_table, write_table
 
 THRESHOLD_RULE = "max_f1_on_val"
 

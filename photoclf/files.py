@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,3 +93,18 @@ def _read_umask() -> int:
 
 # Read once: os.umask can only be read by setting it, which isn't safe once threads write files.
 _UMASK = _read_umask()
+
+
+@contextmanager
+def full_disk_told(tell: Callable[[str], Exception]) -> Iterator[None]:
+    """Raise an error that a user understands when the disk, or what one may use of it, is full.
+
+    Args:
+        tell: Makes the error from what the system said.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        raise tell(str(error.strerror)) from error

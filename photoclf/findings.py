@@ -17,7 +17,8 @@ from photoclf.files import sha256_bytes
 from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
-from photoclf.schema import AUDIT, read_table
+from photoclf.schema import AUDIT
+from photoclf.tables import read_table
 
 # Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
 SMALL_GROUP = 30

@@ -12,7 +12,8 @@ import numpy as np
 
 from photoclf.errors import TableError
 from photoclf.quality import MEASURED_BY, QUALITY
-from photoclf.schema import AUDIT, read_chunks
+from photoclf.schema import AUDIT
+from photoclf.tables import read_chunks
 
 # What `quality.examine_file` says of a file.
 MEASURED = (

@@ -21,18 +21,22 @@ class BusyError(PhotoclfError):
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True, busy: PhotoclfError | None = None) -> Iterator[None]:
     """Hold a lock while the block runs.
 
     Args:
         path: The lock's file, made for it, in a folder that is made if missing, and removed after.
         wait: Whether to wait for another process that holds it.
+        busy: What to raise instead of a `BusyError`.
 
     Raises:
         BusyError: If another process holds it and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _take(path, wait)
+    try:
+        handle = _take(path, wait)
+    except BusyError as error:
+        raise (busy or error) from None
     try:
         yield
     finally:

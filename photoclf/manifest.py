@@ -8,7 +8,8 @@ from pathlib import Path, PureWindowsPath
 import pandas as pd
 
 from photoclf.errors import ArchiveError, TableError, did_you_mean
-from photoclf.schema import MANIFEST, check_table, read_raw, unescape_pathname
+from photoclf.schema import MANIFEST, check_table
+from photoclf.tables import read_raw, unescape_pathname
 
 POSITIVE_FOLDER = "Photo"
 IGNORED_FOLDERS = ("Dataset_L2", "Photo_2")

@@ -9,7 +9,7 @@ import pandas as pd
 from photoclf.errors import TableError
 from photoclf.manifest import class_folder, files_gone, source_folder, walk_files, why_ignored
 from photoclf.names import Names
-from photoclf.schema import read_raw, unescape_pathname
+from photoclf.tables import read_raw, unescape_pathname
 
 GROUPS_FILE = "groups.csv"
 """A file at the archive's root, `pathname;group`, that says which images belong together."""

@@ -9,8 +9,9 @@ from photoclf.evaluate import read_evaluation
 from photoclf.paths import Workspace
 from photoclf.run import Run
 from photoclf.runs import is_on_split, list_runs
-from photoclf.schema import SPLIT, read_table
+from photoclf.schema import SPLIT
 from photoclf.split import sources_in_test, split_hash
+from photoclf.tables import read_table
 
 METRICS = ("f1", "recall", "precision", "roc_auc")
 

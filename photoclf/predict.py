@@ -16,7 +16,8 @@ from photoclf.decode import DecodeError, decode_images
 from photoclf.errors import ArchiveError
 from photoclf.manifest import list_files, why_ignored
 from photoclf.runs import Run
-from photoclf.schema import PREDICTIONS, check_table, write_table
+from photoclf.schema import PREDICTIONS, check_table
+from photoclf.tables import write_table
 from photoclf.workers import Lost
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 
 from photoclf.errors import RunError
 from photoclf.paths import Workspace
-from photoclf.schema import SPLIT, VAL_SCORES, read_table
+from photoclf.schema import SPLIT, VAL_SCORES
+from photoclf.tables import read_table
 
 # Splits whose test holds fewer photographs say little of F1: one mistake moves it by points.
 ENOUGH_PHOTOS = 75

@@ -20,8 +20,9 @@ from photoclf.heads import BALANCES, TARGETS, fit_head
 from photoclf.locks import locked
 from photoclf.metrics import choose_threshold, classification_metrics
 from photoclf.paths import Workspace, resolve_archive
-from photoclf.schema import ABLATION, SPLIT, VAL_SCORES, read_table, write_table
+from photoclf.schema import ABLATION, SPLIT, VAL_SCORES
 from photoclf.split import check_split, split_hash
+from photoclf.tables import read_table, write_table
 from photoclf.views import view_key
 
 _METRICS = ("f1", "recall", "precision", "roc_auc")

@@ -11,7 +11,8 @@ import pandas as pd
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError
 from photoclf.files import read_json, sha256_file, write_json, write_text
-from photoclf.schema import HISTORY, VAL_SCORES, read_table, write_table
+from photoclf.schema import HISTORY, VAL_SCORES
+from photoclf.tables import read_table, write_table
 
 # What a run must hold before it may be called done, and what `done` vouches for.
 PARTS = ("config.json", "provenance.json", "history.csv", "model.json")

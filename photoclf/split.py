@@ -10,7 +10,8 @@ import pandas as pd
 from photoclf.duplicates import links_of_equal
 from photoclf.errors import ConfigError, SplitError, did_you_mean
 from photoclf.fingerprints import Fingerprints
-from photoclf.schema import SPLIT, SPLITS, check_table, read_table
+from photoclf.schema import SPLIT, SPLITS, check_table
+from photoclf.tables import read_table
 
 PROOF_COLUMNS = ("pathname", "label", "group", "sha256", "phash", "detail_hash", "split")
 """Those of a split by which `check_split` proves that it doesn't leak."""
@@ -120,7 +121,7 @@ def check_split(split: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
     """Prove that a split doesn't leak and can be learned from.
 
     Args:
-        split: A `schema.SPLIT` frame, or its rows as `schema.read_chunks` gives them, with at least
+        split: A `schema.SPLIT` frame, or its rows as `tables.read_chunks` gives them, with at least
             `PROOF_COLUMNS`.
 
     Raises:

@@ -7,8 +7,9 @@ import pandas as pd
 from photoclf.errors import SplitError, TableError
 from photoclf.paths import Workspace
 from photoclf.runs import is_on_split, list_runs
-from photoclf.schema import SPLIT, read_table
+from photoclf.schema import SPLIT
 from photoclf.split import check_split, read_split, split_hash
+from photoclf.tables import read_table
 
 
 def find_split(workspace: Workspace, wanted: str, run_id: str) -> pd.DataFrame:

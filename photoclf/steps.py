@@ -15,15 +15,7 @@ from photoclf.paths import Workspace, remember_archive, remembered_archive, reso
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.runs import load_run, read_choice
-from photoclf.schema import (
-    AUDIT,
-    LEDGER,
-    MANIFEST,
-    PREDICTIONS,
-    SPLIT,
-    read_chunks,
-    write_table,
-)
+from photoclf.schema import AUDIT, LEDGER, MANIFEST, PREDICTIONS, SPLIT
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
     PROOF_COLUMNS,
@@ -36,6 +28,7 @@ from photoclf.split import (
     usable_images,
 )
 from photoclf.split_files import check_not_frozen
+from photoclf.tables import read_chunks, write_table
 
 
 def scan(

@@ -1,15 +1,15 @@
 """A sweep: the trials of a space, run at once on a cluster, resumable at any point."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from photoclf.cache import build_cache
 from photoclf.cluster import ClusterError, open_cluster
-from photoclf.locks import BusyError, locked
+from photoclf.locks import locked
 from photoclf.paths import Workspace, remember_archive, resolve_archive
 from photoclf.search import Planned, Round, count_trials
 from photoclf.space import Space
@@ -67,7 +67,8 @@ def run_sweep(
     """
     means = plan_means(space, workspace, max_trials=max_trials, jobs=jobs, scheduler=scheduler)
     sweep = Sweep(space, workspace)
-    with _alone(sweep), ExitStack() as stack:
+    alone = locked(sweep.folder / ".driver", wait=False, busy=_being_run(sweep))
+    with alone, ExitStack() as stack:
         _begin(sweep, means)
         bar = SweepBar(space.name, count_trials(space, max_trials), disable=not progress)
         stack.callback(bar.close)
@@ -108,16 +109,11 @@ def sweep_is_complete(space: Space, workspace: Workspace, *, max_trials: int | N
     return Sweep(space, workspace).is_complete(max_trials)
 
 
-@contextmanager
-def _alone(sweep: Sweep) -> Iterator[None]:
-    try:
-        with locked(sweep.folder / ".driver", wait=False):
-            yield
-    except BusyError as error:
-        raise SweepError(
-            f"A sweep must be run by one process at a time. Received: {sweep.space.name}, which"
-            " another process is running. Watch that one, or wait until it ends."
-        ) from error
+def _being_run(sweep: Sweep) -> SweepError:
+    return SweepError(
+        f"A sweep must be run by one process at a time. Received: {sweep.space.name}, which"
+        " another process is running. Watch that one, or wait until it ends."
+    )
 
 
 def _begin(sweep: Sweep, means: Means) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from photoclf.errors import RunError
+from photoclf.errors import RunError, did_you_mean
 from photoclf.files import read_json, sha256_file, sha256_text, write_json, write_text
 from photoclf.paths import Workspace
 from photoclf.points import OBJECTIVES, as_value
-from photoclf.run import now
+from photoclf.run import Run, now
+from photoclf.runs import load_run
 from photoclf.search import Planned, Round, mean_score, rounds
 from photoclf.space import Space
 from photoclf.study import Outcome, write_study
@@ -169,3 +170,51 @@ class Sweep:
                 runs = [self.trial(planned).state.get("run_id", "") for planned, _, _ in rows]
                 outcomes.append((outcome, {"runs": runs}))
         return outcomes
+
+
+def sweep_runs(workspace: Workspace, sweep: str) -> list[Run]:
+    """List the runs of a sweep's finished trials.
+
+    Args:
+        workspace: Holds the sweep's folder.
+        sweep: The sweep's name, which is its space's.
+
+    Raises:
+        RunError: If there is no such sweep, none of its trials is finished, or a run is gone.
+    """
+    names = sorted(path.name for path in workspace.sweeps.glob("*") if path.is_dir())
+    if sweep not in names:
+        raise RunError(
+            f"A sweep must be one of {', '.join(names) or 'none so far'}. Received: {sweep!r}."
+            f"{did_you_mean(sweep, names)}"
+        )
+    states = _trial_states(workspace.sweeps / sweep)
+    found = [state.get("run_id", "") for state in states if state.get("state") == "done"]
+    if not found:
+        raise RunError(
+            f"A sweep must have a finished trial to be compared. Received: {sweep}, with"
+            f" {len(states)} trials and none finished. Run it: photoclf sweep {sweep}."
+        )
+    gone = [run_id for run_id in found if not Run(workspace.models / str(run_id)).whole]
+    if gone:
+        raise RunError(
+            f"The runs of a sweep must be there, and whole. Received: {sweep}, of whose runs"
+            f" {', '.join(map(str, gone))} isn't. Run it again: photoclf sweep {sweep}."
+        )
+    return [load_run(workspace.models, run_id) for run_id in dict.fromkeys(found)]
+
+
+def _trial_states(folder: Path) -> list[dict[str, Any]]:
+    """Read the states of the trials that a sweep has now; its space may have had others before."""
+    states = []
+    try:
+        names = read_json(folder / "trials.json")
+        for name in names:
+            path = folder / "trials" / name / "state.json"
+            states.append(read_json(path) if path.is_file() else {})
+    except (FileNotFoundError, ValueError, TypeError) as error:
+        raise RunError(
+            f"A sweep's folder must be what a sweep wrote. Received: {folder} ({error!r})."
+            f" Run it again: photoclf sweep {folder.name}."
+        ) from error
+    return [state if isinstance(state, dict) else {} for state in states]

@@ -22,20 +22,15 @@ from photoclf.export import export_model
 from photoclf.features import Features, cached_features
 from photoclf.files import sha256_file, write_json
 from photoclf.hparams import write_hparams
-from photoclf.locks import BusyError, locked
-from photoclf.models import (
-    AVERAGED,
-    build_model,
-    head_view,
-    learns_from_features,
-    training_view,
-)
+from photoclf.locks import locked
+from photoclf.models import AVERAGED, build_model
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.pretrained import weights_facts
 from photoclf.provenance import collect_provenance
 from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scores
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
+from photoclf.training_views import head_view, learns_from_features, training_view
 
 # Images on which the exported model must agree with the original.
 CHECKED_IMAGES = 256
@@ -102,7 +97,7 @@ def train(
     run = run or create_run(
         workspace.models, config, _provenance(config, split, workspace, threads)
     )
-    with _claimed(run):
+    with locked(run.folder / ".training", wait=False, busy=_being_trained(run)):
         if run.done:  # by another process, since we looked
             return run
         learnt = _features(config, split, cache, workspace, threads, progress) or cache
@@ -250,16 +245,11 @@ def _side(split: pd.DataFrame, side: str) -> pd.DataFrame:
     return split[split["split"] == side]
 
 
-@contextmanager
-def _claimed(run: Run) -> Iterator[None]:
-    try:
-        with locked(run.folder / ".training", wait=False):
-            yield
-    except BusyError as error:
-        raise RunError(
-            f"A run must be trained by one process at a time. Received: {run.run_id}, which"
-            " another process is training. Wait for it, or pass resume=False for a second run."
-        ) from error
+def _being_trained(run: Run) -> RunError:
+    return RunError(
+        f"A run must be trained by one process at a time. Received: {run.run_id}, which"
+        " another process is training. Wait for it, or pass resume=False for a second run."
+    )
 
 
 @contextmanager

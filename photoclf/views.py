@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from photoclf.archive_look import LOOK_VERSION, archive_look
-from photoclf.decode import DECODER_VERSION, FITS, DecodeError, decode_image, read_bytes
+from photoclf.decode import DECODER_VERSION, FITS, decode_image, made_of_same_bytes
 from photoclf.errors import ConfigError
 from photoclf.files import sha256_bytes
 
@@ -61,14 +61,7 @@ def packed_view(item: tuple[Path, str], view: str, image_size: int) -> bytes | s
     Returns:
         The bytes, or why there are none, as a text.
     """
-    path, sha256 = item
-    try:
-        data = read_bytes(path)
-        if sha256_bytes(data) != sha256:
-            return "other bytes"
-        return render_view(data, view, image_size).tobytes()
-    except DecodeError as error:
-        return error.reason
+    return made_of_same_bytes(item, lambda data: render_view(data, view, image_size).tobytes())
 
 
 def view_key(view: str) -> str:

@@ -3,40 +3,27 @@
 import os
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from photoclf.errors import PhotoclfError
-from photoclf.slots import SLOTS, Slots, open_slots, packed
+from photoclf.slots import SLOTS, open_slots
+from photoclf.worker_process import LOST, Lost
+
+__all__ = ["LOST", "Lost", "WorkerError", "available_threads", "isolated_map", "isolated_pool"]
 
 BATCH_SIZE = SLOTS  # items handed over at once: a kill of the whole run loses a few batches of them
 START_SECONDS = 120.0  # for a worker to import what it needs, also from a slow disk
 _TICK = 0.25  # how often stalled workers are looked for
 _AHEAD = 2  # batches in work or waiting, a worker
-
-LOST = ("decoder_crashed", "timed_out", "too_much_memory")
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What stands for the result of an item that its worker didn't survive.
-
-    Args:
-        reason: One of `LOST`.
-    """
-
-    reason: str
 
 
 class WorkerError(PhotoclfError):
@@ -109,7 +96,7 @@ def isolated_pool(
     if workers == 0:
         yield lambda items: map(function, items)
         return
-    pool = _Pool(function, workers or os.cpu_count() or 1, seconds, memory)
+    pool = _Pool(function, workers or available_threads(), seconds, memory)
     try:
         yield pool.map
     finally:
@@ -122,7 +109,8 @@ class _Worker:
     def __init__(self, function: Callable[[Any], Any], seconds: float, memory: int | None) -> None:
         # The parent's path, so that the worker finds the same modules; without `-m`, whose module
         # would exist twice.
-        start = f"import sys; sys.path[:] = {sys.path!r}; import photoclf.workers as w; w._serve()"
+        found = f"import sys; sys.path[:] = {sys.path!r}"
+        start = f"{found}; import photoclf.worker_process as w; w.serve()"
         # One thread each: the workers themselves are what runs side by side.
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.since = time.monotonic()
@@ -279,65 +267,3 @@ class _Pool:
         with self._lock:
             self._alive.discard(worker)
         worker.end()
-
-
-def _serve() -> None:
-    """Do what the parent asks through the pipes, until they close."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the parent ends the others
-    # Pipes of our own, so that nothing that a library prints gets among the results.
-    received, sent = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-
-    slots: Slots | None = None
-
-    def answer(kind: str, what: Any = None, slot: int = 0) -> None:
-        sent.write(pickle.dumps(packed((kind, what), slots, slot), protocol=5))
-        sent.flush()
-
-    try:
-        function, seconds, memory, handle = pickle.load(received)
-        slots = None if handle is None else Slots(handle)
-        _limit_memory(memory)
-    except Exception:
-        answer("error", traceback.format_exc())
-        return
-    answer("ready")
-    try:
-        while True:
-            for slot, item in enumerate(pickle.load(received)):
-                _end_alone_after(seconds)
-                answer(*_outcome(function, item), slot)
-            _end_alone_after(0)
-    except (EOFError, OSError):  # the parent is gone, or wants no more
-        os._exit(0)
-
-
-def _outcome(function: Callable[[Any], Any], item: Any) -> tuple[str, Any]:
-    try:
-        return "done", function(item)
-    except MemoryError:
-        return "done", Lost("too_much_memory")
-    except Exception:
-        return "error", traceback.format_exc()
-
-
-def _limit_memory(memory: int | None) -> None:
-    if memory is None or sys.platform in ("win32", "darwin"):
-        return
-    import resource
-
-    used = 0
-    if os.path.exists("/proc/self/statm"):
-        with open("/proc/self/statm") as file:
-            used = int(file.read().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = memory + used if hard == resource.RLIM_INFINITY else min(memory + used, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-
-
-def _end_alone_after(seconds: float) -> None:
-    # The parent kills sooner; this is for a worker that hangs when its parent is gone.
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 2 * seconds)

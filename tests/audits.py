@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from photoclf.audit import audit_images
-from photoclf.schema import AUDIT, read_table
+from photoclf.schema import AUDIT
+from photoclf.tables import read_table
 
 
 def audited(archive: Path, manifest: pd.DataFrame | None = None, **options) -> pd.DataFrame:

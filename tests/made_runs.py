@@ -10,7 +10,8 @@ from photoclf.config import RunConfig
 from photoclf.events import masked_crc32c
 from photoclf.files import write_json
 from photoclf.run import create_run, finish_run, write_val_scores
-from photoclf.schema import HISTORY, write_table
+from photoclf.schema import HISTORY
+from photoclf.tables import write_table
 
 SPLIT = "a" * 64
 START = 1_700_000_000.0

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoclf import audit as audit_module
-from photoclf import placing, quality, schema, spool
+from photoclf import placing, quality, spool, tables
 from photoclf.audit import audit_images, check_ledger, ledger
 from photoclf.errors import TableError
 from photoclf.manifest import scan_archive
-from photoclf.schema import AUDIT, STATUSES, read_table, write_table
+from photoclf.schema import AUDIT, STATUSES
+from photoclf.tables import read_table, write_table
 from photoclf.workers import Lost
 from tests.audits import audited
 
@@ -358,7 +359,7 @@ def test_a_table_is_the_same_however_few_of_its_rows_are_in_memory(archive, tmp_
     options = {"workers": 0, "journal": tmp_path / "journal"}
     audit_images(archive, scan_archive(archive), out=tmp_path / "whole.csv", **options)
     monkeypatch.setattr(audit_module, "CHUNK_ROWS", 2)
-    monkeypatch.setattr(schema, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 3)
     monkeypatch.setattr(spool, "_BATCH", 2)
     for known in ({"previous": tmp_path / "whole.csv"}, {"journal": tmp_path / "journal"}, {}):
         out = tmp_path / "chunks.csv"

@@ -11,7 +11,8 @@ from photoclf.backend import keras
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
 from photoclf.checkpoints import load_checkpoint
 from photoclf.errors import RunError
-from photoclf.schema import HISTORY, read_table
+from photoclf.schema import HISTORY
+from photoclf.tables import read_table
 
 
 def a_model():

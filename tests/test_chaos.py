@@ -25,7 +25,8 @@ from photoclf.errors import TableError
 from photoclf.files import sha256_file
 from photoclf.manifest import walk_files
 from photoclf.paths import Workspace
-from photoclf.schema import AUDIT, write_table
+from photoclf.schema import AUDIT
+from photoclf.tables import write_table
 from tests.audits import audited
 
 KILLS = int(os.environ.get("PHOTOCLF_KILLS", "4"))

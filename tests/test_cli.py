@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from photoclf.cli import main
 from photoclf.config import RunConfig
-from photoclf.schema import AUDIT, PREDICTIONS, read_table
+from photoclf.schema import AUDIT, PREDICTIONS
+from photoclf.tables import read_table
 from tests.images import draw_noise, write_image
 
 

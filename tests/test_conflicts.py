@@ -6,8 +6,9 @@ from PIL import Image
 
 from photoclf.conflicts import label_conflicts
 from photoclf.manifest import scan_archive
-from photoclf.schema import AUDIT, CONFLICTS, read_table, write_table
+from photoclf.schema import AUDIT, CONFLICTS
 from photoclf.split import make_split
+from photoclf.tables import read_table, write_table
 from tests.audits import audited
 from tests.images import write_image
 

@@ -5,7 +5,8 @@ from photoclf.backend import keras
 from photoclf.config import RunConfig
 from photoclf.errors import RunError
 from photoclf.explain import grad_cam
-from photoclf.models import build_model, training_view
+from photoclf.models import build_model
+from photoclf.training_views import training_view
 
 CONFIGS = {
     "compact_cnn": RunConfig(

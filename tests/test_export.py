@@ -12,7 +12,8 @@ from photoclf.config import RunConfig
 from photoclf.errors import RunError
 from photoclf.export import convert, export_model, keras_scores, litert_scores, load_model
 from photoclf.files import sha256_file
-from photoclf.models import build_model, training_view
+from photoclf.models import build_model
+from photoclf.training_views import training_view
 
 CONFIGS = {
     "compact_cnn": RunConfig(model="compact_cnn", image_size=24, filters=(4, 6)),

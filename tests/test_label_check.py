@@ -9,7 +9,8 @@ from photoclf.errors import PhotoclfError, RunError
 from photoclf.label_check import CHEAP_MODEL, find_suspects, label_quality, picture_features
 from photoclf.paths import Workspace
 from photoclf.run import create_run
-from photoclf.schema import EVALUATION, MANIFEST, SUSPECTS, read_table, write_table
+from photoclf.schema import EVALUATION, MANIFEST, SUSPECTS
+from photoclf.tables import read_table, write_table
 
 PLANTED = "Text/007.png"
 

@@ -18,7 +18,8 @@ from photoclf.manifest import (
     walk_files,
     why_ignored,
 )
-from photoclf.schema import MANIFEST, write_table
+from photoclf.schema import MANIFEST
+from photoclf.tables import write_table
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")
 ANY_BYTES = pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any byte")

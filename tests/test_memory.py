@@ -9,7 +9,7 @@ import pytest
 
 from photoclf import audit as audit_module
 from photoclf import cache as cache_module
-from photoclf import placing, schema, spool
+from photoclf import placing, spool, tables
 from photoclf.audit import audit_images
 from photoclf.cache import build_cache
 from photoclf.known_rows import MEASURED
@@ -34,7 +34,7 @@ def listed(files):
 @pytest.fixture(autouse=True)
 def _many_chunks(monkeypatch):
     """Chunks so small that what they take is the same with few files and with many."""
-    for module in (audit_module, schema):
+    for module in (audit_module, tables):
         monkeypatch.setattr(module, "CHUNK_ROWS", 250)
     monkeypatch.setattr(spool, "_BATCH", 100)
 

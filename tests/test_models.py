@@ -4,15 +4,8 @@ import pytest
 from photoclf.backend import keras, tf
 from photoclf.config import MODEL_DEFAULTS, RunConfig
 from photoclf.errors import ConfigError
-from photoclf.models import (
-    AVERAGED,
-    BUILDERS,
-    build_model,
-    head_view,
-    learns_from_features,
-    register,
-    training_view,
-)
+from photoclf.models import AVERAGED, BUILDERS, build_model, register
+from photoclf.training_views import head_view, learns_from_features, training_view
 
 TINY = {
     "compact_cnn": RunConfig(model="compact_cnn", image_size=32, filters=(4, 6, 8)),

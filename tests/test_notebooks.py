@@ -14,8 +14,9 @@ from photoclf.manifest import list_files
 from photoclf.notebook import execute_notebook
 from photoclf.paths import Workspace
 from photoclf.runs import list_runs, read_choice
-from photoclf.schema import AUDIT, PREDICTIONS, read_table
+from photoclf.schema import AUDIT, PREDICTIONS
 from photoclf.split import read_split
+from photoclf.tables import read_table
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 NAMES = (

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WITH_TENSORFLOW = {
     "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
-    "explain", "anatomy", "flops", "footprint", "efficientnet_lite", "backbones", "recipes",
+    "explain", "anatomy", "flops", "footprint", "training_views", "efficientnet_lite",
+    "backbones", "recipes",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")

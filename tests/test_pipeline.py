@@ -14,7 +14,8 @@ import pytest
 from photoclf.errors import ArchiveError
 from photoclf.paths import Workspace
 from photoclf.pipeline import PipelineOptions, run_demo, run_pipeline
-from photoclf.schema import AUDIT, PREDICTIONS, read_table
+from photoclf.schema import AUDIT, PREDICTIONS
+from photoclf.tables import read_table
 from tests.conftest import TINY
 from tests.images import write_image
 

@@ -14,8 +14,9 @@ from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.paths import Workspace
 from photoclf.plan_results import METRICS, plan_results
 from photoclf.runs import list_runs
-from photoclf.schema import SPLIT, write_table
+from photoclf.schema import SPLIT
 from photoclf.split import read_split, split_hash
+from photoclf.tables import write_table
 from tests.conftest import TINY
 from tests.images import write_image
 

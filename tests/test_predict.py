@@ -16,7 +16,8 @@ from photoclf.errors import ArchiveError, RunError
 from photoclf.files import sha256_bytes, write_json
 from photoclf.predict import BATCH_SIZE, Classifier, predict_folder, summarise
 from photoclf.run import Run
-from photoclf.schema import PREDICTIONS, read_table
+from photoclf.schema import PREDICTIONS
+from photoclf.tables import read_table
 
 SIZE = 16
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")

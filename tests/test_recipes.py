@@ -13,7 +13,8 @@ from photoclf.heads import fit_head
 from photoclf.paths import Workspace
 from photoclf.recipe_results import errors_by_source, summarise_recipes
 from photoclf.recipes import Recipe, measure_recipes, read_recipes
-from photoclf.schema import ABLATION, SPLIT, VAL_SCORES, read_table, write_table
+from photoclf.schema import ABLATION, SPLIT, VAL_SCORES
+from photoclf.tables import read_table, write_table
 
 CLASSES = {"Photo": 1, "Painting": 0, "Text": 0}
 

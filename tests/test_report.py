@@ -26,8 +26,9 @@ from photoclf.paths import Workspace, find_notebook
 from photoclf.report import NOTEBOOK, render_report
 from photoclf.run import write_val_scores
 from photoclf.runs import create_run, finish_run, write_choice
-from photoclf.schema import AUDIT, HISTORY, SPLIT, write_table
+from photoclf.schema import AUDIT, HISTORY, SPLIT
 from photoclf.split import make_split, split_hash
+from photoclf.tables import write_table
 from tests.audits import audited
 
 HOSTILE = (

@@ -33,11 +33,11 @@ from photoclf.runs import (
     read_choice,
     read_events,
     smooth,
-    sweep_runs,
     verify_run,
     write_choice,
 )
 from photoclf.schema import EVENTS
+from photoclf.sweep_state import sweep_runs
 from tests.made_runs import SPLIT, START, event, make_run, record, write_events
 
 # Folders

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from photoclf.duplicates import MAX_DISTANCE
 from photoclf.errors import ConfigError, SplitError, TableError
 from photoclf.files import sha256_text
-from photoclf.schema import AUDIT, SPLIT, SPLITS, check_table, write_table
+from photoclf.schema import AUDIT, SPLIT, SPLITS, check_table
 from photoclf.split import check_split, make_split, read_split, split_hash
+from photoclf.tables import write_table
 
 
 def audit_of(rows) -> pd.DataFrame:

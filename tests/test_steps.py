@@ -10,8 +10,9 @@ from photoclf import audit as audit_module
 from photoclf import steps
 from photoclf.errors import SplitError, TableError
 from photoclf.paths import Workspace, remembered_archive
-from photoclf.schema import AUDIT, LEDGER, SPLIT, read_table, write_table
+from photoclf.schema import AUDIT, LEDGER, SPLIT
 from photoclf.split import read_split
+from photoclf.tables import read_table, write_table
 from tests.images import write_image
 
 

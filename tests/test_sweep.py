@@ -20,12 +20,12 @@ from photoclf.files import write_json
 from photoclf.locks import locked
 from photoclf.paths import Workspace
 from photoclf.run import create_run
-from photoclf.runs import list_runs, sweep_runs
+from photoclf.runs import list_runs
 from photoclf.space_file import read_space
 from photoclf.split import read_split, split_hash
 from photoclf.sweep import read_sweep, run_sweep, sweep_is_complete
 from photoclf.sweep_plan import SweepError, describe_plan, plan_means
-from photoclf.sweep_state import Sweep
+from photoclf.sweep_state import Sweep, sweep_runs
 from photoclf.trials import run_trial
 from tests import chaos_sweep
 

@@ -19,8 +19,9 @@ from photoclf.export import litert_scores, load_model
 from photoclf.files import sha256_file, write_json
 from photoclf.paths import Workspace
 from photoclf.runs import find_run, list_runs, read_events, verify_run
-from photoclf.schema import SPLIT, write_table
+from photoclf.schema import SPLIT
 from photoclf.split import read_split, split_hash
+from photoclf.tables import write_table
 from photoclf.train import train
 
 SIDES = ["train"] * 22 + ["val"] * 10 + ["test"] * 4
