@@ -4,7 +4,7 @@ import itertools
 
 from photoclf.backend import keras
 from photoclf.efficientnet_lite import LITE0, efficientnet_lite0
-from photoclf.errors import ConfigError, did_you_mean
+from photoclf.errors import check_one_of
 from photoclf.export import convert
 from photoclf.extractor import Extractor
 from photoclf.workers import available_threads
@@ -38,11 +38,7 @@ def make_extractor(name: str, image_size: int, *, threads: int | None = None) ->
         >>> make_extractor("efficientnet_lite0", 224).parts["means"]
         slice(1280, 2064, None)
     """
-    if name not in EXTRACTORS:
-        raise ConfigError(
-            f"An extractor must be one of {EXTRACTORS}. Received: {name!r}."
-            f"{did_you_mean(name, EXTRACTORS)}"
-        )
+    check_one_of("backbone", name, EXTRACTORS)
     edges = itertools.pairwise(itertools.accumulate(PARTS.values(), initial=0))
     return Extractor(
         name=name,

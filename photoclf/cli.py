@@ -71,12 +71,12 @@ def sweep(workspace: Workspace, space: str, dry_run: bool, **choices: Any) -> No
     from photoclf.points import best_first
     from photoclf.space_file import read_space
     from photoclf.sweep import read_sweep, run_sweep, sweep_is_complete
-    from photoclf.sweep_plan import describe_plan
+    from photoclf.sweep_plan import describe_means, plan_means
 
     wanted, limit = read_space(space), choices["max_trials"]
     if dry_run:
         del choices["retry_failed"]
-        click.echo(describe_plan(wanted, workspace, **choices))
+        click.echo(describe_means(wanted, plan_means(wanted, workspace, **choices)))
         table = read_sweep(wanted, workspace, max_trials=limit).drop(columns="reason")
         click.echo(table.to_string(index=False))
         return

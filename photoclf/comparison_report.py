@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 
 from photoclf import comparison_figures as drawn
@@ -13,7 +12,7 @@ from photoclf import comparison_sections as sections
 from photoclf.comparison import Comparison, compare_runs
 from photoclf.demo_archive import DEMO_MARKER
 from photoclf.effects import FEW_POINTS
-from photoclf.errors import ConfigError, RunError
+from photoclf.errors import ConfigError
 from photoclf.files import replacing, write_text
 from photoclf.lessons import reason
 from photoclf.look import style
@@ -30,6 +29,7 @@ from photoclf.runs import (
     write_choice,
 )
 from photoclf.sweep_state import sweep_runs
+from photoclf.yaml_file import read_mapping
 
 FILE_NAMES = {"fr": "comparaison.fr.html", "en": "comparison.en.html"}
 METRICS = ("val_loss", "val_accuracy")
@@ -133,14 +133,7 @@ def _selected(
         return comparable_runs(workspace), {}
     found = sweep_runs(workspace, space)
     about = workspace.sweeps / space / "space.yaml"
-    try:
-        content = yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else {}
-        return found, dict(content)
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise RunError(
-            f"space.yaml must be what the sweep wrote. Received: {about}, which can't be read."
-            f" Run it again: photoclf sweep {space}."
-        ) from error
+    return found, read_mapping(about, "A sweep's space") if about.is_file() else {}
 
 
 def _is_demo(workspace: Workspace) -> bool:

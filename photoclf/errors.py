@@ -48,3 +48,32 @@ def did_you_mean(received: object, allowed: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(received), list(allowed), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_one_of(what: str, received: object, allowed: Iterable[str]) -> str:
+    """Check that a name is one of those that are allowed.
+
+    Raises:
+        ConfigError: Naming what was received and the nearest right name.
+    """
+    allowed = tuple(allowed)
+    if not isinstance(received, str) or received not in allowed:
+        raise ConfigError(
+            f"`{what}` must be one of {allowed}. Received: {received!r}."
+            f"{did_you_mean(received, allowed)}"
+        )
+    return received
+
+
+def check_whole(what: str, received: object, low: int, high: int) -> int:
+    """Check that a number is whole and in its range.
+
+    Raises:
+        ConfigError: Telling the range and what was received.
+    """
+    if type(received) is not int or not low <= received <= high:  # True is an int as well
+        raise ConfigError(
+            f"`{what}` must be a whole number from {low} to {high}, written without a point."
+            f" Received: {received!r}."
+        )
+    return received

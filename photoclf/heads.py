@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from photoclf.errors import ConfigError
+from photoclf.errors import ConfigError, check_one_of
 
 TARGETS = ("label", "class_folder")
 BALANCES = ("none", "source")
@@ -77,8 +77,7 @@ def fit_head(
         ConfigError: If the target or balance is unknown, or a label has no image.
     """
     for name, value, allowed in (("target", target, TARGETS), ("balance", balance, BALANCES)):
-        if value not in allowed:
-            raise ConfigError(f"`{name}` must be one of {allowed}. Received: {value!r}.")
+        check_one_of(name, value, allowed)
     if images.label.nunique() < 2:
         raise ConfigError(
             "A head must be fitted to photographs and other images. Received: label"

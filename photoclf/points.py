@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.config import CHOICES, RunConfig
-from photoclf.errors import ConfigError, did_you_mean
+from photoclf.errors import check_one_of
 from photoclf.paired import SeedNoise, pooled_noise
 from photoclf.run import Run
 
@@ -24,12 +24,7 @@ def check_objective(objective: str) -> str:
     Raises:
         ConfigError: If it isn't one of `OBJECTIVES`.
     """
-    if objective not in OBJECTIVES:
-        raise ConfigError(
-            f"The objective must be one of {tuple(OBJECTIVES)}. Received: {objective!r}."
-            f"{did_you_mean(objective, OBJECTIVES)}"
-        )
-    return objective
+    return check_one_of("objective", objective, OBJECTIVES)
 
 
 def best_first(table: pd.DataFrame, objective: str) -> pd.DataFrame:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from photoclf.backbones import EXTRACTORS, PARTS, make_extractor
-from photoclf.errors import ConfigError, RunError, did_you_mean
+from photoclf.errors import ConfigError, RunError, check_one_of
 from photoclf.features import Features, view_features
 from photoclf.files import sha256_text
 from photoclf.heads import BALANCES, TARGETS, fit_head
@@ -24,6 +23,7 @@ from photoclf.schema import ABLATION, SPLIT, VAL_SCORES
 from photoclf.split import check_split, split_hash
 from photoclf.tables import read_table, write_table
 from photoclf.views import view_key
+from photoclf.yaml_file import read_mapping
 
 _METRICS = ("f1", "recall", "precision", "roc_auc")
 _COLUMNS = list(ABLATION.columns)
@@ -61,14 +61,14 @@ class Recipe:
     def __post_init__(self) -> None:
         allowed = {"backbone": EXTRACTORS, "target": TARGETS, "balance": BALANCES}
         for name, values in allowed.items():
-            _check_one(name, getattr(self, name), values)
+            check_one_of(name, getattr(self, name), values)
         for name in ("fitted_on", "scored_on", "parts"):
             values = getattr(self, name)
             if isinstance(values, str) or not isinstance(values, list | tuple) or not values:
                 raise ConfigError(f"`{name}` must be a list of names. Received: {values!r}.")
             object.__setattr__(self, name, tuple(values))
         for part in self.parts:
-            _check_one("parts", part, tuple(PARTS))
+            check_one_of("parts", part, tuple(PARTS))
         for view in (*self.fitted_on, *self.scored_on):
             view_key(view)
         number = isinstance(self.strength, int | float) and not isinstance(self.strength, bool)
@@ -91,11 +91,8 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
     Raises:
         ConfigError: If the file isn't such a mapping, or a recipe has an unknown field or value.
     """
-    try:
-        told = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"Recipes must be YAML. Received: {path} ({error}).") from error
-    if not isinstance(told, dict) or not all(isinstance(r, dict | None) for r in told.values()):
+    told = read_mapping(path, "A recipes file")
+    if not all(isinstance(recipe, dict | None) for recipe in told.values()):
         raise ConfigError(
             "Recipes must map names to fields, such as `five: {target: class_folder}`."
             f" Received: {path}. Correct it."
@@ -103,7 +100,7 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
     names = [f.name for f in dataclasses.fields(Recipe)]
     for recipe, fields in told.items():
         for field in fields or {}:
-            _check_one(f"a field of {recipe}", field, names)
+            check_one_of(f"a field of {recipe}", field, names)
     return {str(name): Recipe(**(fields or {})) for name, fields in told.items()}
 
 
@@ -247,11 +244,3 @@ def _mean_score(scores: Sequence[np.ndarray]) -> np.ndarray:
     clipped = np.clip(scores, 1e-9, 1 - 1e-9)
     odds = np.log(clipped / (1 - clipped)).mean(axis=0)
     return 1 / (1 + np.exp(-odds))
-
-
-def _check_one(name: str, value: object, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ConfigError(
-            f"`{name}` must be one of {tuple(allowed)}. Received: {value!r}."
-            f"{did_you_mean(value, allowed)}"
-        )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from photoclf.errors import SplitError
 from photoclf.source_ties import Family, source_families
 from photoclf.split import VAL_FRACTION, source_folders, split_without, usable_images
+from photoclf.yaml_file import read_mapping
 
 _REMEDY = (
     "Add images of another source, or sort those of a class folder into sub-folders by where they"
@@ -98,15 +98,11 @@ def read_families(path: Path) -> dict[str, list[str]]:
     """Read families of sources from a YAML or JSON file: a mapping of names to lists of folders.
 
     Raises:
-        SplitError: If the file isn't such a mapping.
+        ConfigError: If the file can't be read or isn't a mapping.
+        SplitError: If what it maps to isn't lists of folders.
     """
-    try:
-        told = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SplitError(
-            f"A families file must be YAML or JSON. Received: {path} ({error})"
-        ) from error
-    lists = isinstance(told, dict) and all(
+    told = read_mapping(path, "A families file")
+    lists = all(
         isinstance(folders, list) and all(isinstance(f, str) for f in folders)
         for folders in told.values()
     )

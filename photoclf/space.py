@@ -11,6 +11,8 @@ import numpy as np
 from photoclf.config import RunConfig
 from photoclf.distributions import Distribution
 
+# More were hardly meant, and listing them would take longer than a user waits.
+MOST_TRIALS = 10_000
 SEARCHES = ("grid", "each", "random", "tpe")
 _DRAWS = 2000  # in a row without a new point, after which there is none
 _DEFAULTS = RunConfig().to_mapping()

@@ -2,25 +2,22 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from photoclf.config import CHOICES, RunConfig
 from photoclf.distributions import Distribution, parse_distribution
-from photoclf.errors import ConfigError, did_you_mean
+from photoclf.errors import ConfigError, check_one_of, check_whole, did_you_mean
 from photoclf.paths import find_space, list_spaces
 from photoclf.points import check_objective
-from photoclf.space import SEARCHES, Halving, Space
+from photoclf.space import MOST_TRIALS, SEARCHES, Halving, Space
+from photoclf.yaml_file import parse_mapping
 
 _KEYS = (
     *("name", "question", "question_fr", "base", "parameters", "search", "points", "search_seed"),
     *("seeds", "objective", "halving"),
 )
-# More were hardly meant, and listing them would take longer than a user waits.
-MOST_TRIALS = 10_000
 # What makes no other network, or has a key of its own.
 _NOT_VARIED = {
     "seed": "Write `seeds: 3`, or a list, beside `parameters`",
@@ -44,7 +41,7 @@ def read_space(name: str | Path) -> Space:
     """
     path = Path(name) if Path(name).suffix in (".yaml", ".yml") else find_space(str(name))
     text = _text(path, name)
-    content = _mapping(_parsed(text, path), f"A space ({path})")
+    content = parse_mapping(text, "A space", path)
     _check_keys(content, _KEYS, "A space's keys", path)
     base = _mapping(_given(content, "base", {}), "`base`")
     RunConfig.from_mapping(base)
@@ -53,12 +50,14 @@ def read_space(name: str | Path) -> Space:
         question=_text_of(content, "question"),
         base=base,
         parameters=_parameters(content.get("parameters"), base, path),
-        search=_one_of(content.get("search", "grid"), SEARCHES, "search"),
-        points=_whole(content["points"], "points", 1, MOST_TRIALS) if "points" in content else None,
+        search=check_one_of("search", content.get("search", "grid"), SEARCHES),
+        points=check_whole("points", content["points"], 1, MOST_TRIALS)
+        if "points" in content
+        else None,
         seeds=_seeds(content.get("seeds", 1), int(base.get("seed", RunConfig().seed))),
         objective=check_objective(str(content.get("objective", "val_loss"))),
         halving=_halving(content.get("halving")),
-        search_seed=_whole(content.get("search_seed", 0), "search_seed", 0, 2**31),
+        search_seed=check_whole("search_seed", content.get("search_seed", 0), 0, 2**31),
         text=text,
     )
     _text_of(content, "question_fr")
@@ -89,36 +88,6 @@ def _text_of(content: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"`{key}` must be a text. Received: {value!r}. Put it in quotes.")
     return " ".join(value.split())
-
-
-def _parsed(text: str, path: Path) -> Any:
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"A space must be YAML. Received: {path} ({error}).") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: 1e-4 is a number, and a key stands once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: list[Any] = []
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise ConfigError(
-                    f"A space must give {key!r} once. Received: it stands once more in line"
-                    f" {key_node.start_mark.line + 1}. Remove one."
-                )
-            seen.append(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
 
 
 def _parameters(given: Any, base: Mapping[str, Any], path: Path) -> dict[str, Distribution]:
@@ -212,29 +181,16 @@ def _name(name: Any, path: Path) -> str:
     return name
 
 
-def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:
-    if value not in known:
-        raise ConfigError(
-            f"`{what}` must be one of {known}. Received: {value!r}.{did_you_mean(value, known)}"
-        )
-    return str(value)
-
-
-def _whole(value: Any, what: str, low: int, high: int = 10**9) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(
-            f"`{what}` must be a whole number from {low} to {high}, written without a point."
-            f" Received: {value!r}."
-        )
-    return value
+def _points(value: Any) -> int | None:
+    return None if value is None else check_whole("points", value, 1, MOST_TRIALS)
 
 
 def _seeds(value: Any, first: int) -> tuple[int, ...]:
     if isinstance(value, list) and value and len(set(map(str, value))) == len(value):
-        return tuple(_whole(seed, "seeds", 0) for seed in value)
+        return tuple(check_whole("seeds", seed, 0, 2**31) for seed in value)
     if isinstance(value, list):
         raise ConfigError(f"`seeds` must be different numbers. Received: {value!r}.")
-    return tuple(range(first, first + _whole(value, "seeds", 1, MOST_TRIALS)))
+    return tuple(range(first, first + check_whole("seeds", value, 1, MOST_TRIALS)))
 
 
 def _halving(value: Any) -> Halving | None:
@@ -246,4 +202,7 @@ def _halving(value: Any) -> Halving | None:
             "`halving` must have `first` (epochs that every point trains) and `factor` (one in so"
             f" many goes on). Received: {given!r}."
         )
-    return Halving(_whole(given["first"], "first", 1), _whole(given["factor"], "factor", 2))
+    return Halving(
+        check_whole("first", given["first"], 1, 1000),
+        check_whole("factor", given["factor"], 2, 1000),
+    )

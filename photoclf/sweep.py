@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photoclf.cache import build_cache
+from photoclf import steps
 from photoclf.cluster import ClusterError, open_cluster
 from photoclf.locks import locked
 from photoclf.paths import Workspace, remember_archive, resolve_archive
-from photoclf.search import Planned, Round, count_trials
+from photoclf.search import Planned, Round
 from photoclf.space import Space
 from photoclf.split import read_split, split_hash
 from photoclf.sweep_bar import SweepBar
@@ -70,7 +70,7 @@ def run_sweep(
     alone = locked(sweep.folder / ".driver", wait=False, busy=_being_run(sweep))
     with alone, ExitStack() as stack:
         _begin(sweep, means)
-        bar = SweepBar(space.name, count_trials(space, max_trials), disable=not progress)
+        bar = SweepBar(space.name, means.trials, disable=not progress)
         stack.callback(bar.close)
         client = None
         for one in sweep.rounds(max_trials):
@@ -129,20 +129,11 @@ def _is_open(trial: Trial, epochs: int | None, retry_failed: bool) -> bool:
 
 def _fill_caches(workspace: Workspace, todo: Sequence[Planned], progress: bool) -> None:
     """Decode what the trials will read, once, before they start side by side."""
-    archive, split = resolve_archive(None, workspace), read_split(workspace.split)
-    remember_archive(workspace, archive)  # workers elsewhere don't have this environment
+    # Workers elsewhere don't have this environment.
+    remember_archive(workspace, resolve_archive(None, workspace))
     sizes = {(c.image_size, c.fit, c.storage) for c in (p.config.resolved() for p in todo)}
-    for image_size, fit, storage in sorted(sizes, key=str):
-        assert image_size is not None
-        build_cache(
-            archive,
-            split,
-            workspace.cache,
-            image_size=image_size,
-            fit=fit,
-            storage=storage,
-            progress=progress,
-        )
+    for size, fit, storage in sorted(sizes, key=str):
+        steps.cache(workspace, image_size=size, fit=fit, storage=storage, progress=progress)
 
 
 def _run_round(

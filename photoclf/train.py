@@ -17,7 +17,7 @@ from photoclf.classifier import Classifier, score_cached
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
-from photoclf.errors import ConfigError, RunError
+from photoclf.errors import RunError, check_whole
 from photoclf.export import export_model
 from photoclf.features import Features, cached_features
 from photoclf.files import sha256_file, write_json
@@ -77,7 +77,8 @@ def train(
         3
     """
     config = config.resolved()
-    epochs = min(config.epochs, _checked_pause(stop_after) or config.epochs)
+    pause = config.epochs if stop_after is None else check_whole("stop_after", stop_after, 1, 1000)
+    epochs = min(config.epochs, pause)
     split = read_split(workspace.split)
     run = find_run(workspace.models, config, split_hash(split)) if resume else None
     if run is not None and run.done:
@@ -111,16 +112,6 @@ def train(
         finish_run(run)
         stopper.finish()
     return run
-
-
-def _checked_pause(stop_after: int | None) -> int | None:
-    whole = isinstance(stop_after, int) and not isinstance(stop_after, bool)
-    if stop_after is not None and (not whole or stop_after < 1):
-        raise ConfigError(
-            "`stop_after` must be a whole number of epochs from 1, or None to train to the end."
-            f" Received: {stop_after!r}."
-        )
-    return stop_after
 
 
 def _open_cache(

@@ -282,7 +282,7 @@ def test_recipes_are_read_by_name_with_what_differs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a, b]", "must map names"),
+        ("[a, b]", "must give names their values"),
         ("a: {targt: label}", "Did you mean 'target'"),
         ("a: {target: five}", "`target` must be one of"),
         ("a: {parts: pooled}", "`parts` must be a list"),

@@ -55,7 +55,7 @@ def test_the_projects_spaces_are_those_that_the_study_was_about():
         ("base: {epoch: 2}\n" + DROPOUT, "Did you mean 'epochs'"),
         ("base: {epochs: many}\n" + DROPOUT, "whole number"),
         ("parameters: {dropout: [0.1, 0.1]}", "must differ"),
-        ("parameters: {dropout: [0.1], dropout: [0.2]}", "'dropout' once"),
+        ("parameters: {dropout: [0.1], dropout: [0.2]}", "'dropout' must be given once"),
         ("parameters: [", "must be YAML"),
         ("just text", "must give names their values"),
         ("base: [1]\n" + DROPOUT, "`base` must give"),
