@@ -18,11 +18,8 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
         "dense_units": (),
         "dropout": 0.2,
     },
-    "efficientnet_lite0": {
-        "image_size": 224,
-        "dense_units": (),
-        "dropout": 0.2,
-    },
+    "efficientnet_lite0": {"image_size": 224, "dropout": 0.2},
+    "efficientnet_lite2": {"image_size": 260, "dropout": 0.2},
     "reference_cnn": {
         "image_size": 400,
         "filters": (32, 64),
@@ -33,8 +30,20 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 FITS = ("squash", "letterbox", "crop")
 STORAGES = ("exact", "compact")
 AUGMENTATIONS = ("none", "light")
+FEATURES = ("pooled", "all")
+TARGETS = ("label", "class_folder")
+BALANCES = ("none", "source")
+# Choices that are a pretrained network's alone, with what leaves them open.
+PRETRAINED_CHOICES: dict[str, Any] = {
+    "fine_tune_from": None,
+    "features": "pooled",
+    "pieces": 0,
+    "target": "label",
+    "balance": "none",
+    "strength": 0.001,
+}
 # Choices that came later, with what runs from before them chose: those are still found.
-_LATER = {"storage": "exact", "fine_tune_from": None}
+_LATER = {"storage": "exact", **PRETRAINED_CHOICES}
 
 
 def _choice(default: Any, help: str, **rule: Any) -> Any:
@@ -88,6 +97,36 @@ class RunConfig:
         " of them by default",
         low=0,
         high=99,
+    )
+    features: str = _choice(
+        "pooled",
+        "what the head of a pretrained network sees: what the network ends with, or all its stages",
+        choices=FEATURES,
+    )
+    pieces: int = _choice(
+        0,
+        "pieces of each training image, half of them with an archive's look, that the head of a"
+        " pretrained network is fitted to beside the whole",
+        low=0,
+        high=8,
+    )
+    target: str = _choice(
+        "label",
+        "what the head of a pretrained network tells apart: photographs from the rest, or from each"
+        " class folder",
+        choices=TARGETS,
+    )
+    balance: str = _choice(
+        "none",
+        "whether classes weigh the same, and sources the square root of their size, when the head"
+        " of a pretrained network is fitted",
+        choices=BALANCES,
+    )
+    strength: float = _choice(
+        0.001,
+        "inverse of the penalty when the head of a pretrained network is fitted",
+        low=1e-8,
+        high=1e4,
     )
     augmentation: str = _choice(
         "none", "random changes of the training images", choices=AUGMENTATIONS

@@ -2,12 +2,12 @@
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from photoclf.backend import tf
+from photoclf.cache import PixelCache
 from photoclf.config import AUGMENTATIONS
 from photoclf.errors import ConfigError, did_you_mean
 
@@ -20,7 +20,7 @@ _ORDER, _AUGMENT = 0, 1
 
 
 def make_dataset(
-    cache: Any,
+    cache: PixelCache,
     table: pd.DataFrame,
     *,
     batch_size: int,
@@ -37,7 +37,7 @@ def make_dataset(
     uninterrupted run saw. Every epoch ends with the batch that is left over.
 
     Args:
-        cache: A `PixelCache` that holds the table's images, or their `Features`.
+        cache: A `PixelCache` that holds the table's images.
         table: Frame with `pathname` and `label`.
         batch_size: Images a batch.
         training: Whether to shuffle, augment and repeat.
@@ -46,8 +46,8 @@ def make_dataset(
         first_epoch: Epoch to start with, counted from 0.
 
     Returns:
-        Batches of (pixels, labels): uint8 (batch, S, S, 3), float32 in [0, 255] when augmented,
-        or the features, float32 (batch, d); and int64 (batch, 1).
+        Batches of (pixels, labels): uint8 (batch, S, S, 3), float32 in [0, 255] when augmented;
+        and int64 (batch, 1).
 
     Raises:
         ConfigError: If the table is empty or the augmentation unknown.

@@ -1,6 +1,7 @@
-"""EfficientNet-Lite0 in Keras, with the ImageNet weights that it was published with."""
+"""EfficientNet-Lite in Keras, with the ImageNet weights that it was published with."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,12 @@ from photoclf.pretrained import WEIGHTS, PackagedWeights
 from photoclf.torch_file import read_torch_tensors
 
 CLASSES = 1000
-LITE0 = WEIGHTS["efficientnet_lite0"]
-# Blocks of a stage, kernel, first stride, expansion, channels out.
+# Network → how much wider and deeper than Lite0 it is, and the side in px that it was trained at.
+SCALES: Mapping[str, tuple[float, float, int]] = {
+    "efficientnet_lite0": (1.0, 1.0, 224),
+    "efficientnet_lite2": (1.1, 1.2, 260),
+}
+# Lite0's blocks of a stage, kernel, first stride, expansion, channels out.
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -26,12 +31,12 @@ _STEM, _HEAD, _EPSILON = 32, 1280, 1e-3
 
 
 @dataclass(frozen=True)
-class Lite0:
+class LiteNetwork:
     """The network on some pixels.
 
     Args:
         maps: What its last convolution gives, (batch, S/32, S/32, 1280).
-        blocks: What each of its 16 blocks gives.
+        blocks: What each of its blocks gives: 16 of Lite0, 21 of Lite2.
         stages: Those of `blocks` that are the last of their stage, seven.
     """
 
@@ -40,25 +45,27 @@ class Lite0:
     stages: tuple[keras.KerasTensor, ...]
 
 
-def efficientnet_lite0(
+def efficientnet_lite(
+    name: str,
     pixels: keras.KerasTensor,
     *,
     fine_tune_from: int | None = None,
-    weights: PackagedWeights = LITE0,
-) -> Lite0:
-    """Build EfficientNet-Lite0 without its top on pixels, with its published weights.
+    weights: PackagedWeights | None = None,
+) -> LiteNetwork:
+    """Build an EfficientNet-Lite without its top on pixels, with its published weights.
 
     Batch norm is frozen with the statistics that it came with, and so are all convolutions before
     the block to fine-tune from. There is no way to get it with random weights.
 
     Args:
+        name: One of `SCALES`.
         pixels: RGB in [0, 255], float32 (batch, S, S, 3), S at least 32.
-        fine_tune_from: The first of the 16 blocks whose convolutions may be trained, with all
-            that come after it; none by default.
-        weights: Where the weights are.
+        fine_tune_from: The first of its blocks whose convolutions may be trained, with all that
+            come after it; none by default.
+        weights: Where the weights are; those of `pretrained.WEIGHTS` by default.
 
     Returns:
-        The network's tensors. Its layers are named `stem…`, `block_0…` to `block_15…`, `top…`.
+        The network's tensors. Its layers are named `stem…`, `block_0…`, `block_1…`, and `top…`.
 
     Raises:
         ConfigError: If there is no such block.
@@ -67,38 +74,65 @@ def efficientnet_lite0(
     Source: Tan & Le 2019, "EfficientNet"; the lite variants of `tensorflow/tpu` have no
         squeeze-and-excite, ReLU6, and a stem and head that don't grow.
     """
-    network = _network(pixels)
+    network = _network(name, pixels)
     model = keras.Model(pixels, network.maps)
-    _load(model, weights)
+    _load(model, weights or WEIGHTS[name])
     if fine_tune_from is not None:
-        _unfreeze(model, fine_tune_from, len(network.blocks))
+        _unfreeze(name, model, fine_tune_from, len(network.blocks))
     return network
 
 
-def imagenet_classifier(*, weights: PackagedWeights = LITE0) -> keras.Model:
-    """Build the published classifier with its top: 224 px pixels → 1,000 probabilities.
+def imagenet_classifier(name: str) -> keras.Model:
+    """Build the published classifier with its top: pixels of its side → 1,000 probabilities.
 
     Raises:
-        WeightsError: See `efficientnet_lite0`.
+        WeightsError: See `efficientnet_lite`.
 
     Example:
-        >>> imagenet_classifier().count_params()
+        >>> imagenet_classifier("efficientnet_lite0").count_params()
         4694024
     """
-    pixels = keras.Input((224, 224, 3), name="pixels")
-    x = keras.layers.GlobalAveragePooling2D(name="average")(_network(pixels).maps)
+    side = SCALES[name][2]
+    pixels = keras.Input((side, side, 3), name="pixels")
+    x = keras.layers.GlobalAveragePooling2D(name="average")(_network(name, pixels).maps)
     x = keras.layers.Dense(CLASSES, activation="softmax", name="classes")(x)
-    model = keras.Model(pixels, x, name="efficientnet_lite0_imagenet")
-    _load(model, weights)
+    model = keras.Model(pixels, x, name=f"{name}_imagenet")
+    _load(model, WEIGHTS[name])
     return model
 
 
-def _network(pixels: keras.KerasTensor) -> Lite0:
+def stage_widths(name: str) -> tuple[int, ...]:
+    """Return how many channels each of a network's seven stages gives.
+
+    Example:
+        >>> stage_widths("efficientnet_lite2")
+        (16, 24, 48, 88, 120, 208, 352)
+    """
+    return tuple(channels for *_, channels in _scaled(name))
+
+
+def _scaled(name: str) -> list[tuple[int, int, int, int, int]]:
+    """Return the stages of a network: channels in eights, and the outer stages never deeper."""
+    width, depth, _ = SCALES[name]
+    last = len(_STAGES) - 1
+    return [
+        (
+            repeats if i in (0, last) else math.ceil(repeats * depth),
+            kernel,
+            stride,
+            expansion,
+            int(channels * width + 4) // 8 * 8,
+        )
+        for i, (repeats, kernel, stride, expansion, channels) in enumerate(_STAGES)
+    ]
+
+
+def _network(name: str, pixels: keras.KerasTensor) -> LiteNetwork:
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     x = _norm_relu(_conv(x, _STEM, 3, 2, "stem"), "stem")
     blocks: list[keras.KerasTensor] = []
     stages = []
-    for repeats, kernel, stride, expansion, channels in _STAGES:
+    for repeats, kernel, stride, expansion, channels in _scaled(name):
         for repeat in range(repeats):
             x = _block(
                 x, kernel, 1 if repeat else stride, expansion, channels, f"block_{len(blocks)}"
@@ -106,7 +140,7 @@ def _network(pixels: keras.KerasTensor) -> Lite0:
             blocks.append(x)
         stages.append(x)
     maps = _norm_relu(_conv(x, _HEAD, 1, 1, "top"), "top")
-    return Lite0(maps, tuple(blocks), tuple(stages))
+    return LiteNetwork(maps, tuple(blocks), tuple(stages))
 
 
 def _block(
@@ -142,10 +176,10 @@ def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(_norm(x, name))
 
 
-def _unfreeze(model: keras.Model, first: int, blocks: int) -> None:
+def _unfreeze(name: str, model: keras.Model, first: int, blocks: int) -> None:
     if not 0 <= first < blocks:
         raise ConfigError(
-            f"`fine_tune_from` must be a block of EfficientNet-Lite0, 0 to {blocks - 1}."
+            f"`fine_tune_from` must be a block of {name}, 0 to {blocks - 1}."
             f" Received: {first}. Leave it out to train the head alone."
         )
     for layer in model.layers:
@@ -165,7 +199,7 @@ def _load(model: keras.Model, weights: PackagedWeights) -> None:
                 layer.set_weights(_values(layer, tensors))
             except (KeyError, ValueError) as error:
                 raise WeightsError(
-                    f"The weights must be those of EfficientNet-Lite0. Received: others in"
+                    f"The weights must be those of the network. Received: others in"
                     f" {weights.file}, at the layer {layer.name} ({error}). Install"
                     f" {weights.distribution} again."
                 ) from error

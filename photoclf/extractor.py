@@ -22,7 +22,7 @@ class Extractor:
         name: The network, see `backbones.EXTRACTORS`.
         image_size: Side of the square that it sees, in px.
         key: A text that changes whenever its features would.
-        parts: Where each of `backbones.PARTS` is in a feature vector.
+        parts: Where each of `feature_parts.PARTS` is in a feature vector.
         threads: Processor threads.
         export: Gives the network as a LiteRT flatbuffer.
     """

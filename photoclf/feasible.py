@@ -10,7 +10,15 @@ from photoclf.workers import Lost, isolated_map
 
 _FUNCTION_SECONDS = 120.0
 _KEPT_FREE = 0.1  # of the machine's memory, for everything else
-_SAME_NETWORK = ("model", "image_size", "filters", "dense_units", "batch_size", "fine_tune_from")
+_SAME_NETWORK = (
+    "model",
+    "image_size",
+    "filters",
+    "dense_units",
+    "batch_size",
+    "features",
+    "fine_tune_from",
+)
 
 
 def check_networks(configs: Sequence[RunConfig], have: int | None = None) -> list[int]:

@@ -25,15 +25,15 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Features:
-    """Features of some images. Stands in for a `PixelCache` where a head is fitted.
+    """Features of some images.
 
     Args:
-        pixels: What the head takes, float32 (n, d).
+        values: What a head takes, float32 (n, d).
         pathnames: The n images in the order of the rows.
-        parts: Where each part is in a row, see `backbones.PARTS`.
+        parts: Where each part is in a row, see `feature_parts.PARTS`.
     """
 
-    pixels: np.ndarray
+    values: np.ndarray
     pathnames: tuple[str, ...]
     parts: Mapping[str, slice]
 
@@ -57,7 +57,7 @@ class Features:
 
     def of(self, *parts: str) -> "Features":
         """Return the same images with some parts of their features, in the order given."""
-        columns = np.concatenate([self.pixels[:, self.parts[part]] for part in parts], axis=1)
+        columns = np.concatenate([self.values[:, self.parts[part]] for part in parts], axis=1)
         widths = [self.parts[part].stop - self.parts[part].start for part in parts]
         edges = np.cumsum([0, *widths]).tolist()
         places = zip(parts, itertools.pairwise(edges), strict=True)

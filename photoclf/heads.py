@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from photoclf.config import BALANCES, TARGETS
 from photoclf.errors import ConfigError, check_one_of
 
-TARGETS = ("label", "class_folder")
-BALANCES = ("none", "source")
 _ITERATIONS = 300
 # A feature that hardly varies would be blown up by dividing by its spread.
 _LEAST_SPREAD = 1e-3
@@ -23,16 +23,22 @@ class Head:
     Args:
         mean: Of each feature over the images it was fitted to, (d,).
         spread: Their standard deviations, (d,).
-        weights: (d, classes), or (d, 1) for two classes.
-        bias: (classes,) or (1,).
-        photo: Which of the classes are photographs, bool (classes,).
+        weights: (d, kinds), photographs last; (d, 1) for two kinds.
+        bias: (kinds,) or (1,).
     """
 
     mean: np.ndarray
     spread: np.ndarray
     weights: np.ndarray
     bias: np.ndarray
-    photo: np.ndarray
+
+    def log_odds(self, features: np.ndarray) -> np.ndarray:
+        """Score images by the log-odds of P(photo), float64 (n,), see `scores`."""
+        logits = ((features - self.mean) / self.spread) @ self.weights + self.bias
+        logits = logits.astype(np.float64)
+        if logits.shape[1] == 1:
+            return logits[:, 0]
+        return logits[:, -1] - np.logaddexp.reduce(logits[:, :-1], axis=1)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Score images.
@@ -41,14 +47,14 @@ class Head:
             features: (n, d).
 
         Returns:
-            P(photo), float64 (n,): the probabilities of the classes that are photographs, summed.
+            P(photo), float64 (n,): of all kinds, what falls to photographs.
         """
-        logits = ((features - self.mean) / self.spread) @ self.weights + self.bias
-        if logits.shape[1] == 1:
-            logits = np.hstack([np.zeros_like(logits), logits])
-        logits = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits)
-        return odds[:, self.photo].sum(axis=1) / odds.sum(axis=1)
+        return expit(self.log_odds(features))
+
+    def dense(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return kernel (d, kinds or 1) and bias of a dense layer on features as they are."""
+        kernel = self.weights / self.spread[:, None]
+        return kernel, self.bias - self.mean @ kernel
 
 
 def fit_head(
@@ -64,8 +70,8 @@ def fit_head(
     Args:
         features: float32 (n, d).
         images: The n images, with `label`, `class_folder` and `source`.
-        target: What is told apart: `label` (two classes) or `class_folder` (all of them, of which
-            P(photo) is then the photographs' part).
+        target: What is told apart: `label` (two kinds), or `class_folder`: photographs and each
+            class folder of other images.
         balance: `none`, or `source`: each class has the same weight, and a source inside it the
             square root of its size, so that large sources don't decide alone.
         strength: Inverse of the L2 penalty (scikit-learn's `C`).
@@ -83,26 +89,32 @@ def fit_head(
             "A head must be fitted to photographs and other images. Received: label"
             f" {images.label.unique().tolist()} alone, {len(images)} images. Check the split."
         )
+    kinds = _kinds(images, target)
     mean, spread = features.mean(axis=0), features.std(axis=0).clip(_LEAST_SPREAD)
     # lbfgs alone knows several classes and float32; more threads than free cores make it crawl.
     with threadpool_limits(1):
         fitted = LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=1e-3).fit(
             (features - mean) / spread,
-            images[target].to_numpy(),
-            sample_weight=_weights(images, target) if balance == "source" else None,
+            kinds,
+            sample_weight=_weights(images, kinds) if balance == "source" else None,
         )
-    photos = set(images[target][images.label == 1])
-    return Head(
-        mean=mean,
-        spread=spread,
-        weights=fitted.coef_.T,
-        bias=fitted.intercept_,
-        photo=np.array([name in photos for name in fitted.classes_]),
-    )
+    return Head(mean, spread, fitted.coef_.T, fitted.intercept_)
 
 
-def _weights(images: pd.DataFrame, target: str) -> np.ndarray:
+def count_kinds(images: pd.DataFrame, target: str) -> int:
+    """Count what a head of a target tells apart."""
+    return len(np.unique(_kinds(images, target)))
+
+
+def _kinds(images: pd.DataFrame, target: str) -> np.ndarray:
+    """Number what is told apart, int64 (n,). Photographs come last, in whatever folder they are."""
+    others = images[target].where(images.label == 0)
+    codes = others.factorize(sort=True)[0]  # -1 for photographs
+    return np.where(codes < 0, codes.max() + 1, codes)
+
+
+def _weights(images: pd.DataFrame, kinds: np.ndarray) -> np.ndarray:
     size = images.groupby(["class_folder", "source"]).label.transform("size").to_numpy()
-    weight = pd.Series(1 / np.sqrt(size), images.index)
-    weight /= weight.groupby(images[target]).transform("sum")
-    return weight.to_numpy() * len(images) / images[target].nunique()
+    weight = pd.Series(1 / np.sqrt(size))
+    weight /= weight.groupby(kinds).transform("sum")
+    return weight.to_numpy() * len(images) / len(np.unique(kinds))

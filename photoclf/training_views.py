@@ -1,42 +1,35 @@
-"""What of a model is fitted: all of it, up to its logits, or its head on features."""
+"""What of a model is fitted: all of it, up to its logits, or its head alone."""
 
 from photoclf.backend import keras
 from photoclf.config import RunConfig
-from photoclf.models import FEATURES, TWO_WAY, compile_scorer
+from photoclf.heads import Head
+from photoclf.models import KINDS, TWO_WAY
 from photoclf.pretrained import WEIGHTS
 
 
-def learns_from_features(config: RunConfig) -> bool:
-    """Tell whether a model's training needs each image's features alone.
+def is_pretrained(config: RunConfig) -> bool:
+    """Tell whether a model's training begins with a head on a pretrained network's features."""
+    return config.model in WEIGHTS
 
-    So it is when a pretrained network is frozen and sees each image the same way in all epochs:
-    then its features can be extracted once, and a head trains in seconds.
+
+def is_frozen(config: RunConfig) -> bool:
+    """Tell whether that head is all that is trained.
 
     Example:
-        >>> learns_from_features(RunConfig(model="efficientnet_lite0"))
+        >>> is_frozen(RunConfig(model="efficientnet_lite0"))
         True
     """
-    frozen = config.model in WEIGHTS and config.fine_tune_from is None
-    return frozen and config.augmentation == "none"
+    return is_pretrained(config) and config.fine_tune_from is None
 
 
-def head_view(model: keras.Model) -> keras.Model:
-    """Return the model to fit on features: what comes after a frozen network, sharing its weights.
+def set_head(model: keras.Model, head: Head) -> None:
+    """Give a pretrained network's model a head that was fitted to its features.
 
     Args:
-        model: A compiled model from `build_model` whose config `learns_from_features`.
-
-    Returns:
-        A compiled model from features, float32 (batch, d), to P(photo).
+        model: From `build_model` with as many kinds as the head has.
+        head: Fitted to the parts `models.parts_of` of its config.
     """
-    names = [layer.name for layer in model.layers]
-    features = keras.Input(model.get_layer(FEATURES).output.shape[1:], name=FEATURES)
-    x = features
-    for layer in model.layers[names.index(FEATURES) + 1 :]:
-        x = layer(x)
-    view = keras.Model(features, x, name=f"{model.name}_head")
-    compile_scorer(view, float(model.optimizer.learning_rate))
-    return view
+    model.get_layer(KINDS).set_weights(list(head.dense()))
 
 
 def training_view(model: keras.Model) -> keras.Model:

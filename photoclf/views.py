@@ -11,10 +11,12 @@ from photoclf.decode import DECODER_VERSION, FITS, decode_image, made_of_same_by
 from photoclf.errors import ConfigError
 from photoclf.files import sha256_bytes
 
-DRAWN = ("native", "archive")
+DRAWN = ("native", "archive", "piece")
 # Longer sides are reduced to this many squares before an archive's look is drawn: what is lost
 # is lost in the square as well, and a page of 70 million pixels would take seconds.
 _LOOKED_AT = 3
+# The least share of the shorter side that a piece shows, and how many pieces have a look.
+_LEAST_PIECE, _LOOKS = 1 / 3, 0.5
 
 
 def render_view(data: bytes, view: str, image_size: int) -> np.ndarray:
@@ -22,9 +24,10 @@ def render_view(data: bytes, view: str, image_size: int) -> np.ndarray:
 
     Views are `squash`, `letterbox` and `crop`, see `decode.decode_image`; `native_1`, `native_2`…,
     square windows of the image at its own resolution, drawn at random, since brush strokes and
-    grain vanish when a large image is reduced; and `archive_1`, `archive_2`…, the whole image with
-    an archive's look drawn over it, see `archive_look.archive_look`. What is drawn depends on the
-    bytes and the view's number alone.
+    grain vanish when a large image is reduced; `archive_1`, `archive_2`…, the whole image with an
+    archive's look drawn over it, see `archive_look.archive_look`; and `piece_1`, `piece_2`…, square
+    pieces of any size and place, mirrored or not, half of them with an archive's look. What is
+    drawn depends on the bytes and the view's number alone.
 
     Args:
         data: The file's bytes.
@@ -44,7 +47,12 @@ def render_view(data: bytes, view: str, image_size: int) -> np.ndarray:
     rng = np.random.default_rng([number, int(sha256_bytes(data)[:12], 16)])
     pixels = decode_image(data)
     if kind == "native":
-        return _window(pixels, image_size, rng)
+        return _squashed(_window(pixels, image_size, rng), image_size)
+    if kind == "piece":
+        shown = rng.uniform(_LEAST_PIECE, 1) * min(pixels.shape[:2])
+        pixels = _window(pixels, max(1, round(shown)), rng)[:, :: rng.choice([1, -1])]
+        if rng.random() >= _LOOKS:
+            return _squashed(pixels, image_size)
     looked_at = Image.fromarray(pixels)
     looked_at.thumbnail((_LOOKED_AT * image_size,) * 2, Image.Resampling.BILINEAR)
     return _squashed(archive_look(np.asarray(looked_at), rng), image_size)
@@ -75,7 +83,7 @@ def view_key(view: str) -> str:
         True
     """
     kind, _ = _parsed(view)
-    look = f"_look{LOOK_VERSION}" if kind == "archive" else ""
+    look = f"_look{LOOK_VERSION}" if kind in ("archive", "piece") else ""
     return f"{view}_v{DECODER_VERSION}{look}"
 
 
@@ -86,7 +94,8 @@ def _parsed(view: str) -> tuple[str, int]:
     if view in FITS:
         return view, 0
     raise ConfigError(
-        f"A view must be one of {FITS}, or `native_1`, `archive_1` and so on. Received: {view!r}."
+        f"A view must be one of {FITS}, or `native_1`, `archive_1`, `piece_1` and so on."
+        f" Received: {view!r}."
     )
 
 
@@ -94,7 +103,7 @@ def _window(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarr
     height, width = pixels.shape[:2]
     whole = min(height, width, side)
     top, left = (int(rng.integers(length - whole + 1)) for length in (height, width))
-    return _squashed(pixels[top : top + whole, left : left + whole], side)
+    return pixels[top : top + whole, left : left + whole]
 
 
 def _squashed(pixels: np.ndarray, side: int) -> np.ndarray:

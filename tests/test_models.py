@@ -1,11 +1,15 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from photoclf.backbones import make_extractor
 from photoclf.backend import keras, tf
+from photoclf.checkpoints import save_model
 from photoclf.config import MODEL_DEFAULTS, RunConfig
 from photoclf.errors import ConfigError
+from photoclf.heads import count_kinds, fit_head
 from photoclf.models import AVERAGED, BUILDERS, build_model, register
-from photoclf.training_views import head_view, learns_from_features, training_view
+from photoclf.training_views import is_frozen, set_head, training_view
 
 TINY = {
     "compact_cnn": RunConfig(model="compact_cnn", image_size=32, filters=(4, 6, 8)),
@@ -13,6 +17,7 @@ TINY = {
         model="reference_cnn", image_size=32, filters=(3, 4), dense_units=(6, 5)
     ),
     "efficientnet_lite0": RunConfig(model="efficientnet_lite0", image_size=32),
+    "efficientnet_lite2": RunConfig(model="efficientnet_lite2", image_size=32),
 }
 FROM_SCRATCH = ("compact_cnn", "reference_cnn")
 
@@ -176,17 +181,33 @@ def test_batch_norm_forgets_its_start_within_an_epoch():
     assert all(norm.momentum**100 < 1e-3 for norm in norms)
 
 
-def test_a_frozen_network_s_head_is_all_that_is_trained_and_comes_from_the_config():
-    model = build_model(TINY["efficientnet_lite0"].replace(dense_units=(9,), dropout=0.25))
-    assert [v.path for v in model.trainable_variables] == [
-        "dense_1/kernel",
-        "dense_1/bias",
-        "photo/kernel",
-        "photo/bias",
-    ]
+@pytest.mark.parametrize(("features", "width"), [("pooled", 1280), ("all", 1280 + 2 * 784)])
+@pytest.mark.parametrize(("kinds", "outputs"), [(2, 1), (5, 5)])
+def test_a_frozen_network_s_head_is_all_that_is_trained(features, width, kinds, outputs):
+    config = TINY["efficientnet_lite0"].replace(features=features, dropout=0.25)
+    model = build_model(config, kinds)
+    assert [v.path for v in model.trainable_variables] == ["kinds/kernel", "kinds/bias"]
     assert model.get_layer("dropout").rate == 0.25
     published = 4_694_024 - 1281 * 1000
-    assert model.count_params() == published + 1281 * 9 + 10
+    assert model.count_params() == published + (width + 1) * outputs
+
+
+@pytest.mark.parametrize("target", ["label", "class_folder"])
+def test_a_fitted_head_scores_in_the_network_as_it_does_on_its_features(target, tmp_path):
+    config = TINY["efficientnet_lite0"].replace(features="all", target=target)
+    pixels = np.random.default_rng(1).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    features = make_extractor(config.model, 32, threads=1).features(pixels)
+    folders = ["Photo", "Text", "Sketch"] * 4
+    images = pd.DataFrame({"class_folder": folders, "source": folders})
+    images["label"] = (images.class_folder == "Photo").astype(int)
+    head = fit_head(features, images, target=target, strength=0.1)
+    model = build_model(config, count_kinds(images, target))
+    set_head(model, head)
+    scores = model(pixels.astype(np.float32), training=False)[:, 0]
+    np.testing.assert_allclose(scores, head.scores(features), atol=1e-4)
+    save_model(model, tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(again(pixels.astype(np.float32), training=False)[:, 0], scores)
 
 
 def test_fine_tuning_frees_the_last_convolutions_and_no_batch_norm():
@@ -196,8 +217,8 @@ def test_fine_tuning_frees_the_last_convolutions_and_no_batch_norm():
         "block_15_depthwise/kernel",
         "block_15_project/kernel",
         "top/kernel",
-        "photo/kernel",
-        "photo/bias",
+        "kinds/kernel",
+        "kinds/bias",
     ]
     with pytest.raises(ConfigError, match="0 to 15"):
         build_model(TINY["efficientnet_lite0"].replace(fine_tune_from=16))
@@ -208,7 +229,10 @@ def test_fine_tuning_frees_the_last_convolutions_and_no_batch_norm():
     [
         (RunConfig(model="efficientnet_lite0", filters=(8,)), "`filters` must be left open"),
         (RunConfig(model="efficientnet_lite0", image_size=31), "at least 32 px"),
+        (RunConfig(model="efficientnet_lite0", dense_units=(8,)), "`dense_units` must be left"),
+        (RunConfig(model="efficientnet_lite0", augmentation="light"), "none while"),
         (RunConfig(fine_tune_from=3), "`fine_tune_from` must be left open for compact_cnn"),
+        (RunConfig(pieces=2), "`pieces` must be left open for compact_cnn"),
     ],
 )
 def test_a_choice_that_is_another_model_s_is_told(config, message):
@@ -216,27 +240,12 @@ def test_a_choice_that_is_another_model_s_is_told(config, message):
         build_model(config)
 
 
-def test_the_head_on_features_is_the_model_after_its_features():
-    model = build_model(TINY["efficientnet_lite0"])
-    features = keras.Model(model.inputs, model.get_layer("features").output)
-    view = head_view(model)
-    pixels = some_pixels(TINY["efficientnet_lite0"]).astype(np.float32)
-    np.testing.assert_allclose(
-        view(features(pixels, training=False)), model(pixels, training=False), atol=1e-6
-    )
-    view.fit(np.ones((4, 1280), np.float32), np.ones((4, 1)), verbose=0)
-    np.testing.assert_array_equal(view.get_layer("photo").kernel, model.get_layer("photo").kernel)
-
-
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [
-        ({}, True),
-        ({"fine_tune_from": 15}, False),
-        ({"augmentation": "light"}, False),
-        ({"model": "compact_cnn"}, False),
-    ],
+    [({}, True), ({"fine_tune_from": 15}, False), ({"model": "compact_cnn"}, False)],
 )
-def test_features_are_enough_while_nothing_before_the_head_changes(changes, expected):
+def test_a_network_is_frozen_when_it_is_pretrained_and_nothing_of_it_is_fine_tuned(
+    changes, expected
+):
     config = RunConfig(model="efficientnet_lite0").replace(**changes)
-    assert learns_from_features(config) is expected
+    assert is_frozen(config) is expected

@@ -22,7 +22,13 @@ from photoclf.train import train
 from tests.test_train import make_workspace
 
 HEAD = RunConfig(
-    model="efficientnet_lite0", image_size=32, batch_size=5, epochs=3, patience=3, threads=2
+    model="efficientnet_lite0",
+    image_size=32,
+    features="all",
+    target="class_folder",
+    balance="source",
+    pieces=1,
+    threads=2,
 )
 
 
@@ -35,10 +41,12 @@ def learnt(tmp_path_factory):
 def test_a_head_on_frozen_features_makes_a_whole_run(learnt):
     run, workspace = learnt
     verify_run(run)
-    assert len(run.history) == 3
-    assert run.best_epoch["val_loss"] < run.history["val_loss"].iloc[0] + 1e-9
-    assert list(workspace.features.rglob("*.npz")), "features are kept"
-    assert run.cost["parameters"] == 4_694_024 - 1281 * 1000 + 1281
+    assert len(run.history) == 1, "an optimum has no epochs"
+    kept = {path.parent.name for path in workspace.features.rglob("*.npz")}
+    assert len(kept) == 2, "features of the whole and of a piece"
+    kinds = read_split(workspace.split).class_folder.nunique()
+    outputs = kinds if kinds > 2 else 1
+    assert run.cost["parameters"] == 4_694_024 - 1281 * 1000 + 2849 * outputs
 
 
 def test_the_run_records_where_its_weights_come_from(learnt):
@@ -68,24 +76,36 @@ def test_what_it_is_fitted_on_is_what_the_whole_model_scores(learnt):
     assert -np.log(chosen).mean() == pytest.approx(run.best_epoch["val_loss"], abs=1e-3)
 
 
-def test_a_paused_head_goes_on_as_if_it_had_never_paused_from_features_that_are_there(
+def test_the_same_run_again_is_bit_identical_from_features_that_are_there(
     learnt, tmp_path, monkeypatch
 ):
     run, before = learnt
     workspace = make_workspace(tmp_path)
     shutil.copytree(before.features, workspace.features)
     monkeypatch.setattr(Extractor, "features", lambda *_: pytest.fail("extracted again"))
-    paused = train(HEAD, workspace, progress=False, stop_after=1)
-    assert not paused.done
     again = train(HEAD, workspace, progress=False)
+    assert again.exported_model.read_bytes() == run.exported_model.read_bytes()
+
+
+def test_fine_tuning_goes_on_from_the_fitted_head_and_may_be_paused(learnt, tmp_path):
+    run, before = learnt
+    tuned = HEAD.replace(fine_tune_from=15, epochs=2, patience=5, batch_size=5, learning_rate=1e-5)
+    whole = train(tuned, before, progress=False)
+    assert len(whole.history) == 2
+    first, probe = whole.history.iloc[0], run.history.iloc[0]
+    assert first.val_loss == pytest.approx(probe.val_loss)
+    workspace = make_workspace(tmp_path)
+    paused = train(tuned, workspace, progress=False, stop_after=1)
+    assert not paused.done
+    again = train(tuned, workspace, progress=False)
     assert again.run_id == paused.run_id
     pd.testing.assert_frame_equal(
-        again.history.drop(columns="duration_s"), run.history.drop(columns="duration_s")
+        again.history.drop(columns="duration_s"), whole.history.drop(columns="duration_s")
     )
 
 
 def test_fine_tuning_changes_the_freed_blocks_alone():
-    model = build_model(HEAD.replace(fine_tune_from=15))
+    model = build_model(HEAD.replace(fine_tune_from=15), kinds=3)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     noise = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
     model.fit(noise, np.array([[0], [1], [0], [1]]), verbose=0)
@@ -95,7 +115,7 @@ def test_fine_tuning_changes_the_freed_blocks_alone():
         for a, b in zip(before[layer.name], layer.get_weights(), strict=True)
         if a.dtype.kind == "f" and (a != b).any()
     }
-    expected = {"block_15_expand", "block_15_depthwise", "block_15_project", "top", "photo"}
+    expected = {"block_15_expand", "block_15_depthwise", "block_15_project", "top", "kinds"}
     assert moved == expected
 
 
