@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import PixelCache
+from photoclf.calibration import tempered
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import RunError
 from photoclf.files import sha256_file
@@ -28,6 +29,7 @@ class Classifier:
         image_size: Side of the square that the model sees, in px.
         fit: How images fill it, see `decode.decode_image`.
         threshold: Score from which an image is called a photograph, 0 to 1.
+        temperature: What the model's log-odds are divided by, see `calibration`.
         interpreter: The loaded LiteRT interpreter.
 
     Example:
@@ -39,18 +41,20 @@ class Classifier:
     image_size: int
     fit: str
     threshold: float
+    temperature: float
     interpreter: Any
 
     @classmethod
     def load(
-        cls, run: Run, *, threshold: float | None = None, threads: int | None = None
+        cls, run: Run, *, as_trained: bool = False, threads: int | None = None
     ) -> "Classifier":
         """Load a run's exported model, checked against its recorded hash.
 
         Args:
-            run: A run that was exported.
-            threshold: Score from which an image is called a photograph; what evaluation chose by
-                default, else 0.5.
+            run: A run that was exported, or the release.
+            as_trained: Whether to leave out what came after training: threshold and temperature
+                that evaluation chose, or that the release brings. They are 0.5 and 1 then, as they
+                are before evaluation.
             threads: Processor threads for inference; all by default.
 
         Returns:
@@ -64,8 +68,7 @@ class Classifier:
         from ai_edge_litert.interpreter import Interpreter
 
         facts = _checked_facts(run)
-        if threshold is None:
-            threshold = _chosen_threshold(run)
+        threshold, temperature = (0.5, 1.0) if as_trained else _chosen(run)
         with quiet_stderr():  # it announces its delegate each time
             interpreter = Interpreter(
                 model_content=run.exported_model.read_bytes(),
@@ -76,6 +79,7 @@ class Classifier:
             image_size=facts["image_size"],
             fit=facts["fit"],
             threshold=threshold,
+            temperature=temperature,
             interpreter=interpreter,
         )
 
@@ -92,7 +96,8 @@ class Classifier:
             self._score_batch(pixels[start : start + BATCH_SIZE])
             for start in range(0, len(pixels), BATCH_SIZE)
         ]
-        return np.concatenate(batches) if batches else np.empty(0, np.float32)
+        scores = np.concatenate(batches) if batches else np.empty(0, np.float32)
+        return tempered(scores, self.temperature)
 
     def _score_batch(self, pixels: np.ndarray) -> np.ndarray:
         facts = self.interpreter.get_input_details()[0]
@@ -120,15 +125,18 @@ def score_cached(
     return np.concatenate(scores) if scores else np.empty(0, np.float32)
 
 
-def _chosen_threshold(run: Run) -> float:
+def _chosen(run: Run) -> tuple[float, float]:
+    if run.release is not None:
+        return run.release["threshold"], run.release["temperature"]
     if not (run.eval_folder / "metrics.json").is_file():
-        return 0.5
+        return 0.5, 1.0
     try:
-        return float(run.read_object("eval/metrics.json", "threshold")["threshold"])
+        chosen = run.read_object("eval/metrics.json", "threshold", "temperature")
+        return float(chosen["threshold"]), float(chosen["temperature"])
     except (RunError, TypeError, ValueError) as error:
         raise RunError(
-            f"eval/metrics.json of {run.run_id} must hold the threshold. Received: another"
-            f" content. Evaluate it again: photoclf evaluate --run {run.run_id}."
+            f"eval/metrics.json of {run.run_id} must hold threshold and temperature. Received:"
+            f" another content. Evaluate it again: photoclf evaluate --run {run.run_id}."
         ) from error
 
 

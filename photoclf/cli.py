@@ -27,7 +27,8 @@ for command in ("demo_archive", "scan", "audit", "check", "split", "cache"):
     main.add_command(getattr(cli_archive, command))
 
 
-main.add_command(cli_recipes.ablate)
+for command in ("ablate", "release", "stress"):
+    main.add_command(getattr(cli_recipes, command))
 
 
 @main.command()

@@ -1,10 +1,12 @@
-"""The subcommand that measures recipes of frozen features; nothing is computed here."""
+"""The subcommands of models for sources never seen; nothing is computed here."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from photoclf import options
+from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
 _SHOWN = 12
@@ -32,3 +34,37 @@ def ablate(recipes: Path, workspace: Workspace, archive: Path | None, threads: i
     click.echo(f"\nleft-out sources with the most errors of {best}:")
     click.echo(sources.to_string(index=False, float_format="{:.3f}".format))
     click.echo(f"each split: {workspace.data / 'ablation.csv'}")
+
+
+@click.command()
+@options.workspace
+@options.archive
+@options.run_options
+def release(workspace: Workspace, archive: Path | None, **choices: Any) -> None:
+    """Train a frozen pretrained network for release: models/release/, with its model card."""
+    config = RunConfig(**choices)
+    from photoclf.release import make_release
+
+    made = make_release(config, workspace, archive=archive, progress=True)
+    assert made.release is not None
+    summary = made.release["left_out"]["summary"]
+    for name, figures in summary.items():
+        told = ", ".join(f"{which} {value:.3f}" for which, value in figures.items())
+        click.echo(f"left-out sources  {name:10}{told}")
+    click.echo(f"{made.folder / 'MODEL_CARD.md'}")
+
+
+@click.command()
+@options.workspace
+@options.on_split
+@options.run_id
+@click.option("--images", default=600, show_default=True, help="Test images at most.")
+def stress(workspace: Workspace, run_id: str, images: int) -> None:
+    """Measure an evaluated run on test images that are spoilt more and more."""
+    from photoclf import steps
+    from photoclf.stress import stress as stress_run
+
+    run = steps.find_run_named(workspace, run_id)
+    table = stress_run(run, workspace, images=images, progress=True)
+    click.echo(table.to_string(index=False, float_format="{:.3f}".format))
+    click.echo(f"{run.eval_folder / 'stress.csv'}")

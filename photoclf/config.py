@@ -30,7 +30,7 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 FITS = ("squash", "letterbox", "crop")
 STORAGES = ("exact", "compact")
 AUGMENTATIONS = ("none", "light")
-FEATURES = ("pooled", "all")
+FEATURES = ("pooled", "stages", "all")
 TARGETS = ("label", "class_folder")
 BALANCES = ("none", "source")
 # Choices that are a pretrained network's alone, with what leaves them open.
@@ -100,7 +100,8 @@ class RunConfig:
     )
     features: str = _choice(
         "pooled",
-        "what the head of a pretrained network sees: what the network ends with, or all its stages",
+        "what the head of a pretrained network sees: what the network ends with, mean and spread of"
+        " what its stages give, or all of it",
         choices=FEATURES,
     )
     pieces: int = _choice(

@@ -1,4 +1,4 @@
-"""Threshold from val, then metrics once on test, with intervals, baselines and errors by kind."""
+"""Threshold from val, then metrics once on test, with intervals, baselines, errors by kind."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache
+from photoclf.calibration import fit_temperature, tempered
 from photoclf.classifier import Classifier, score_cached
 from photoclf.errors import RunError
 from photoclf.figures import measured, number
@@ -21,7 +22,7 @@ from photoclf.runs import Run, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table
 from photoclf.shortcuts import shortcut_baseline
 from photoclf.split import split_hash
-from photoclf.split_files import find_split
+from photoclf.split_files import split_to_evaluate
 from photoclf.tables import read_table, write_table
 
 THRESHOLD_RULE = "max_f1_on_val"
@@ -70,9 +71,11 @@ def evaluate(
     draws: int = 1000,
     progress: bool = False,
 ) -> Evaluation:
-    """Choose the threshold on val, then open the test set once and write what it says.
+    """Choose temperature and threshold on val, then open the test once and write what it says.
 
-    The threshold maximises F1 on val. Each opening of the test is recorded in the run's
+    On val, the temperature gives the least log-loss, and the threshold the highest F1. A release
+    brings both, and is evaluated on any split, but for the images that it was trained on. Each
+    opening of the test is recorded in the run's
     `eval/openings.csv`; those by other runs on the same split are counted in the figures.
 
     Args:
@@ -95,10 +98,12 @@ def evaluate(
             f"A run must be finished to be evaluated. Received: {run.run_id}, unfinished."
             " Train it to its end: photoclf train with the same parameters resumes it."
         )
-    split = find_split(workspace, str(run.provenance.get("split_hash")), run.run_id)
+    split = split_to_evaluate(run, workspace)
     predictions = _scored(run, split, workspace, archive, progress)
+    chosen = run.release or _chosen_on(predictions[predictions.split == "val"])
+    threshold, temperature = chosen["threshold"], chosen["temperature"]
+    predictions["score"] = tempered(predictions.score.to_numpy(), temperature)
     val, test = (predictions[predictions.split == side] for side in ("val", "test"))
-    threshold = choose_threshold(val.label.to_numpy(), val.score.to_numpy())
     predictions["decision"] = np.where(predictions.score >= threshold, "photo", "other")
     seed = run.config.seed
     openings = _record_opening(run, split_hash(split), len(test))
@@ -107,7 +112,8 @@ def evaluate(
         "evaluated_at": openings.opened_at.iloc[-1],
         "split_hash": split_hash(split),
         "threshold": threshold,
-        "threshold_rule": THRESHOLD_RULE,
+        "threshold_rule": chosen["threshold_rule"],
+        "temperature": temperature,
         "interval_level": 0.95,
         "bootstrap_draws": draws,
         "seed": seed,
@@ -142,6 +148,16 @@ def read_evaluation(run: Run) -> Evaluation:
     return Evaluation(run, read_json(path), predictions)
 
 
+def _chosen_on(val: pd.DataFrame) -> dict[str, Any]:
+    labels, scores = val.label.to_numpy(), val.score.to_numpy()
+    temperature = fit_temperature(labels, scores)
+    return {
+        "temperature": temperature,
+        "threshold": choose_threshold(labels, tempered(scores, temperature)),
+        "threshold_rule": THRESHOLD_RULE,
+    }
+
+
 def _scored(
     run: Run,
     split: pd.DataFrame,
@@ -149,7 +165,7 @@ def _scored(
     archive: str | Path | None,
     progress: bool,
 ) -> pd.DataFrame:
-    classifier = Classifier.load(run, threshold=0.5)  # chosen below, from these very scores
+    classifier = Classifier.load(run, as_trained=True)  # the rest is chosen from these scores
     cache = build_cache(
         resolve_archive(archive, workspace),
         split,

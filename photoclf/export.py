@@ -75,7 +75,12 @@ def recorded_sha256(path: Path) -> str:
 
 
 def export_model(
-    model_path: Path, images: np.ndarray, folder: Path, *, sha256: str | None = None
+    model_path: Path,
+    images: np.ndarray,
+    folder: Path,
+    *,
+    sha256: str | None = None,
+    half_at: float | None = None,
 ) -> dict[str, Any]:
     """Export a run's model to LiteRT and check it against Keras.
 
@@ -85,21 +90,31 @@ def export_model(
         folder: Where `model.tflite` is written, only when it agrees. It takes uint8 RGB
             (batch, S, S, 3) of any batch and returns P(photo), float32 (batch, 1).
         sha256: See `load_model`.
+        half_at: Keep weights as float16, at half the size, if all decisions at this threshold stay
+            the same; float32 by default.
 
     Returns:
-        `max_abs_difference` of the scores, `images` compared, `sha256` of what was written, and
-        `parameters` and `flops` of the model, see `flops.count_flops`.
+        `max_abs_difference` of the scores, `images` compared, `sha256` of what was written,
+        `weights` (`float32` or `float16`), and `parameters` and `flops` of the model, see
+        `flops.count_flops`.
 
     Raises:
-        RunError: If the model isn't the recorded one, or a score differs by more than 1e-4.
+        RunError: If the model isn't the recorded one, a float32 score differs by more than 1e-4,
+            or a float16 score decides otherwise.
     """
     if len(images) < 1:
         raise RunError("An export must be checked on images. Received: none. Give at least one.")
     model = load_model(model_path, sha256)
-    exported = convert(model)
-    expected = keras_scores(model, images)
-    difference = float(np.abs(expected - litert_scores(exported, images)).max())
-    if not difference <= TOLERANCE:  # NaN isn't either
+    exported = convert(model, half=half_at is not None)
+    expected, received = keras_scores(model, images), litert_scores(exported, images)
+    difference = float(np.abs(expected - received).max())
+    if half_at is not None and not np.array_equal(expected >= half_at, received >= half_at):
+        raise RunError(
+            f"A float16 model must decide as the original at the threshold {half_at}. Received: a"
+            f" score that is {difference} off on {len(images)} images. Nothing was written; export"
+            " it as float32."
+        )
+    if half_at is None and not difference <= TOLERANCE:  # NaN isn't either
         raise RunError(
             f"The exported model must score within {TOLERANCE} of the original. Received: a"
             f" difference of {difference} on {len(images)} images. Nothing was written; report it."
@@ -111,16 +126,18 @@ def export_model(
         "max_abs_difference": difference,
         "images": len(images),
         "sha256": sha256_file(path),
+        "weights": "float32" if half_at is None else "float16",
         "parameters": model.count_params(),
         "flops": count_flops(model),
     }
 
 
-def convert(model: keras.Model) -> bytes:
-    """Convert a model to LiteRT in float32, for any batch size.
+def convert(model: keras.Model, *, half: bool = False) -> bytes:
+    """Convert a model to LiteRT, for any batch size.
 
     Args:
         model: From uint8-range RGB pixels (batch, S, S, 3) to P(photo).
+        half: Whether weights are kept as float16; computing is in float32 either way.
 
     Returns:
         The flatbuffer's bytes.
@@ -140,6 +157,9 @@ def convert(model: keras.Model) -> bytes:
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
             [score.get_concrete_function()], score
         )
+        if half:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         return converter.convert()
 
 

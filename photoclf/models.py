@@ -131,7 +131,7 @@ def _check_choices(config: RunConfig) -> None:
 
 def parts_of(config: RunConfig) -> tuple[str, ...]:
     """Return the parts of a pretrained network's features that a config's head sees."""
-    return PARTS if config.features == "all" else PARTS[:1]
+    return {"pooled": PARTS[:1], "stages": PARTS[1:], "all": PARTS}[config.features]
 
 
 def compile_scorer(model: keras.Model, learning_rate: float) -> None:

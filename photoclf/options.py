@@ -134,7 +134,11 @@ ignored_folders = click.option(
     help="Class folder without labels; may be given several times.",
 )
 run_id = click.option(
-    "--run", "run_id", default="", show_default="the chosen run", help="Name of a run in models/."
+    "--run",
+    "run_id",
+    default="",
+    show_default="the chosen run, or the release while none is chosen",
+    help="Name of a run in models/, or `release`.",
 )
 _share = click.FloatRange(0, 1, min_open=True, max_open=True)
 val_fraction = click.option(

@@ -231,11 +231,20 @@ def list_spaces() -> list[str]:
     return sorted(path.stem for path in (_notebooks_folder() / "spaces").glob("*.yaml"))
 
 
+def release_folder() -> Path:
+    """Return where the release that comes with the project is."""
+    return _brought("models") / "release"
+
+
 def _notebooks_folder() -> Path:
+    return _brought("notebooks")
+
+
+def _brought(name: str) -> Path:
     package = Path(__file__).parent
     checkout = package.parent / "notebooks"
-    # Installed from a wheel, the notebooks lie inside the package.
-    return checkout if checkout.is_dir() else package / "notebooks"
+    # Installed from a wheel, what comes with the project lies inside the package.
+    return (package.parent if checkout.is_dir() else package) / name
 
 
 def _find(kind: str, name: str, files: Iterable[Path]) -> Path:

@@ -65,9 +65,10 @@ def fit_probe(
     train, val = (split[split["split"] == side] for side in ("train", "val"))
 
     def pieces() -> Iterator[Features]:
+        # Of all sides, as the pixels: the next split of these images finds them there.
         for number in range(1, config.pieces + 1):
             view = f"piece_{number}"
-            yield view_features(archive, train, extractor, view, folder, progress=progress)
+            yield view_features(archive, split, extractor, view, folder, progress=progress)
 
     plain = cached_features(cache, split, extractor, folder, progress=progress)
     wanted = [features.of(*parts_of(config)) for features in (plain, *pieces())]

@@ -17,6 +17,10 @@ from photoclf.tables import read_table, write_table
 # What a run must hold before it may be called done, and what `done` vouches for.
 PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
 HASHED = ("best.keras", "model.tflite", "val_scores.csv")
+# What is in the place of that in a release: its figures, and which images it was trained on.
+RELEASE, TRAINED_ON, HEAD = "release.json", "trained_on.txt", "head.npz"
+TRAINED_ON_DIGITS = 16  # of each image's SHA-256
+HASHED_OF_RELEASE = ("model.tflite", RELEASE, TRAINED_ON, HEAD)
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,26 @@ class Run:
         return (self.folder / "done").is_file()
 
     @property
+    def release(self) -> dict[str, Any] | None:
+        """What a release decides by and what is known of it; `None` of any other run.
+
+        Raises:
+            RunError: If it isn't what the release was made with.
+        """
+        if not (self.folder / RELEASE).is_file():
+            return None
+        self.check_hash(RELEASE)
+        return self.read_object(RELEASE, "threshold", "temperature", "threshold_rule")
+
+    @property
+    def hashed(self) -> tuple[str, ...]:
+        """The files that `done` vouches for."""
+        return HASHED_OF_RELEASE if (self.folder / RELEASE).is_file() else HASHED
+
+    @property
     def whole(self) -> bool:
         """Whether a finished run still holds what it finished with; their hashes aren't read."""
-        files = [self.folder / name for name in (*PARTS, *HASHED)]
+        files = [self.folder / name for name in (*PARTS, *self.hashed)]
         return self.done and all(path.is_file() and path.stat().st_size for path in files)
 
     @property
@@ -213,7 +234,7 @@ def finish_run(run: Run) -> None:
     """
     for name in PARTS:
         run.need(name)
-    hashes = {name: sha256_file(run.need(name)) for name in HASHED}
+    hashes = {name: sha256_file(run.need(name)) for name in run.hashed}
     write_json(run.folder / "done", {"finished_at": now(), "sha256": hashes})
 
 
@@ -230,7 +251,7 @@ def verify_run(run: Run) -> None:
         )
     for name in PARTS:
         run.need(name)
-    for name in HASHED:
+    for name in run.hashed:
         run.check_hash(name)
 
 

@@ -15,6 +15,8 @@ from photoclf.files import read_json, write_json
 from photoclf.paths import Workspace
 from photoclf.run import Run, create_run, finish_run, now, verify_run
 from photoclf.schema import EVENTS, check_table
+from photoclf.shipped import NAME as RELEASE
+from photoclf.shipped import lay_release
 from photoclf.split import read_split, split_hash
 
 __all__ = [
@@ -37,17 +39,22 @@ LOG_FOLDERS = {"train": "", "validation": "val_"}
 
 
 def list_runs(models: Path) -> list[Run]:
-    """List runs, oldest first, finished or not; folders without a `config.json` are no runs."""
+    """List runs, oldest first, finished or not, but for the release.
+
+    Folders without a `config.json` are no runs.
+    """
     runs = [Run(path.parent) for path in Path(models).glob("*/config.json")]
-    return sorted((r for r in runs if not r.run_id.startswith(".")), key=_age)
+    return sorted((r for r in runs if r.run_id[0] != "." and r.run_id != RELEASE), key=_age)
 
 
 def load_run(models: Path, run_id: str) -> Run:
-    """Find a run by its name.
+    """Find a run by its name; `release` is the one that comes with the project.
 
     Raises:
         RunError: If there is no such run, or its folder lacks `config.json`.
     """
+    if run_id == RELEASE:
+        return Run(lay_release(models))
     names = [run.run_id for run in list_runs(models)]
     run = Run(Path(models) / run_id)
     if run_id not in names:

@@ -141,6 +141,22 @@ ABLATION = Table(
     pathnames=(),
 )
 
+STRESS = Table(
+    "stress",
+    {
+        "change": "str",
+        "level": "float64",
+        "images": "int64",
+        "photos": "int64",
+        **{
+            f"{name}{part}": "float64"
+            for name in ("recall", "precision")
+            for part in ("", "_low", "_high")
+        },
+    },
+    pathnames=(),
+)
+
 PREDICTIONS = Table(
     "predictions",
     {

@@ -1,11 +1,13 @@
 """Splits as files: found by their hash, frozen once runs were trained on them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from photoclf.errors import SplitError, TableError
 from photoclf.paths import Workspace
+from photoclf.run import TRAINED_ON, TRAINED_ON_DIGITS, Run
 from photoclf.runs import is_on_split, list_runs
 from photoclf.schema import SPLIT
 from photoclf.split import check_split, read_split, split_hash
@@ -43,6 +45,45 @@ def find_split(workspace: Workspace, wanted: str, run_id: str) -> pd.DataFrame:
         f"The run must have been trained on one of this workspace's splits.\n- {wanted} ({run_id})"
         "\n" + "\n".join(sides) + "\nTrain again, or restore the split."
     )
+
+
+def split_to_evaluate(run: Run, workspace: Workspace) -> pd.DataFrame:
+    """Find the split to evaluate a run on.
+
+    Args:
+        run: A finished run, or the release.
+        workspace: Holds the splits.
+
+    Returns:
+        The split that the run was trained on. For a release that was trained on another one, the
+        split that is worked on, without the images that the release was trained on.
+
+    Raises:
+        SplitError: If there is no such split, it leaks, or nothing is left of a side.
+    """
+    wanted = str(run.provenance.get("split_hash"))
+    if run.release is None or _has_split(workspace, wanted):
+        return find_split(workspace, wanted, run.run_id)
+    split = read_split(workspace.split)
+    run.check_hash(TRAINED_ON)
+    known = set(run.need(TRAINED_ON).read_text(encoding="ascii").split())
+    left = split[~split.sha256.str[:TRAINED_ON_DIGITS].isin(known)]
+    for side in ("val", "test"):
+        if left[left["split"] == side].label.nunique() < 2:
+            raise SplitError(
+                f"The {side} side must hold photographs and others that the release wasn't trained"
+                f" on. Received: {len(split) - len(left)} of {len(split)} images that it was."
+                " Evaluate it on other images."
+            )
+    return left
+
+
+def _has_split(workspace: Workspace, wanted: str) -> bool:
+    for path in workspace.all_splits:
+        with suppress(TableError):
+            if split_hash(read_table(path, SPLIT)) == wanted:
+                return True
+    return False
 
 
 def check_not_frozen(workspace: Workspace, path: Path, table: pd.DataFrame | None) -> None:

@@ -16,6 +16,8 @@ from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.runs import load_run, read_choice
 from photoclf.schema import AUDIT, LEDGER, MANIFEST, PREDICTIONS, SPLIT
+from photoclf.shipped import NAME as RELEASE
+from photoclf.shipped import release_comes_with_project
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
     PROOF_COLUMNS,
@@ -209,7 +211,9 @@ def predict(
 
 
 def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
-    """Find a run by name; the one that comparing chose when no name is given."""
+    """Find a run by name; without one, what comparing chose, or the release before that."""
+    if not run_id and not workspace.choice.is_file() and release_comes_with_project():
+        run_id = RELEASE
     if run_id:
         return load_run(workspace.models, run_id)
     return read_choice(workspace.choice, workspace.models)

@@ -237,7 +237,7 @@ def _export(run: Run, split: pd.DataFrame, cache: PixelCache) -> None:
 def _score_val(run: Run, split: pd.DataFrame, cache: PixelCache, threads: int) -> None:
     # By the exported model, which is what will predict, and without another pass of Keras.
     rows = _side(split, "val")
-    classifier = Classifier.load(run, threshold=0.5, threads=threads)
+    classifier = Classifier.load(run, as_trained=True, threads=threads)
     write_val_scores(run, rows, score_cached(classifier, cache, rows["pathname"]))
 
 

@@ -180,7 +180,9 @@ def test_pixels_from_decode_and_from_a_folder_score_the_same(folder, run):
 
 def test_the_threshold_is_one_half_until_evaluation_chose_another(folder, run):
     assert Classifier.load(run).threshold == 0.5
-    write_json(run.eval_folder / "metrics.json", {"threshold": 128 / 255 + 1e-3})
+    write_json(
+        run.eval_folder / "metrics.json", {"threshold": 128 / 255 + 1e-3, "temperature": 1.0}
+    )
     assert Classifier.load(run).threshold == 128 / 255 + 1e-3
     assert predict_folder(folder, run).decision.tolist() == ["other", "other", "photo", "other"]
 
@@ -188,7 +190,7 @@ def test_the_threshold_is_one_half_until_evaluation_chose_another(folder, run):
 def test_a_score_equal_to_the_threshold_is_a_photograph(tmp_path, run):
     put(tmp_path / "x", "a.png", png(128))
     score = predict_folder(tmp_path / "x", run).score[0]
-    write_json(run.eval_folder / "metrics.json", {"threshold": score})
+    write_json(run.eval_folder / "metrics.json", {"threshold": score, "temperature": 1.0})
     assert predict_folder(tmp_path / "x", run).decision[0] == "photo"
 
 

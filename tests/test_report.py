@@ -107,7 +107,7 @@ def make_workspace(root, archive):
     write_table(split, workspace.split, SPLIT)
     run = make_run(workspace, split)
     with pytest.MonkeyPatch.context() as patch:
-        stub = SimpleNamespace(load=lambda run, threshold: BrightnessClassifier())
+        stub = SimpleNamespace(load=lambda run, as_trained: BrightnessClassifier())
         patch.setattr(evaluation, "Classifier", stub)
         evaluation.evaluate(run, workspace, archive=archive, draws=100)
     write_choice(workspace.choice, run, [run])

@@ -261,7 +261,7 @@ def test_patience_stops_training_and_the_history_ends_there(workspace):
 
 
 def test_a_diverging_training_is_told_and_its_run_stays_unfinished(workspace, monkeypatch):
-    def hopeless(config):
+    def hopeless(config, kinds):
         model = build(config)
         model.get_layer("photo").bias.assign([np.nan])
         return model

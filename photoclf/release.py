@@ -1,0 +1,163 @@
+"""The release: one trained run with all that is needed to use it, and what is known of it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photoclf.cache import build_cache
+from photoclf.calibration import fit_temperature, tempered
+from photoclf.config import RunConfig
+from photoclf.errors import ConfigError
+from photoclf.evaluate import evaluate
+from photoclf.export import export_model, load_model
+from photoclf.figures import measured
+from photoclf.files import write_json, write_text
+from photoclf.left_out import LeftOut, measure_left_out
+from photoclf.model_card import model_card
+from photoclf.models import KINDS
+from photoclf.paths import Workspace, resolve_archive
+from photoclf.plan_results import plan_results
+from photoclf.run import HEAD, RELEASE, TRAINED_ON, TRAINED_ON_DIGITS, Run, finish_run
+from photoclf.schema import STRESS
+from photoclf.shipped import NAME
+from photoclf.split_files import find_split
+from photoclf.stress import stress
+from photoclf.tables import read_table
+from photoclf.train import train
+from photoclf.training_views import is_frozen
+
+THRESHOLD_RULE = "equal_errors_on_left_out_sources"
+DRAWS = 1000
+_COPIED = ("config.json", "provenance.json", "history.csv")
+
+
+def make_release(
+    config: RunConfig,
+    workspace: Workspace,
+    *,
+    archive: str | Path | None = None,
+    progress: bool = False,
+) -> Run:
+    """Train a config for release, on the plan's splits and on the split that is worked on.
+
+    The temperature comes from val of that split, the threshold from the sources that the plan
+    leaves out. What is finished is read, so a release that was interrupted goes on where it was.
+
+    Args:
+        config: Of a frozen pretrained network, whose head can be kept in a small file.
+        workspace: Holds the split and the plan. `models/release/` is written, an earlier one
+            replaced.
+        archive: The archive's folder, see `paths.resolve_archive`.
+        progress: Whether to show bars.
+
+    Returns:
+        The release.
+
+    Raises:
+        ConfigError: If the config's network isn't a frozen pretrained one.
+        RunError: If there is no plan, or the exported model decides otherwise than the original.
+    """
+    if not is_frozen(config):
+        raise ConfigError(
+            "A release must be a frozen pretrained network with a head. Received: model"
+            f" {config.model}, fine_tune_from {config.fine_tune_from}. Release one of those."
+        )
+    config = config.resolved()
+    left_out = measure_left_out(config, workspace, archive=archive, progress=progress)
+    run = train(config, workspace, archive=archive, progress=progress)
+    evaluation = evaluate(run, workspace, archive=archive, progress=progress)
+    if not (run.eval_folder / "stress.csv").is_file():
+        stress(run, workspace, archive=archive, progress=progress)
+    decided = _decided(run, left_out, workspace, evaluation.predictions)
+    folder = Path(tempfile.mkdtemp(prefix=".release-", dir=workspace.models))
+    try:
+        return _write(folder, run, decided, workspace, archive)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _decided(
+    run: Run, left_out: LeftOut, workspace: Workspace, predictions: pd.DataFrame
+) -> dict[str, Any]:
+    """Choose temperature and threshold, and gather what is known at them."""
+    val_scores = run.val_scores
+    temperature = fit_temperature(val_scores.label, val_scores.score)
+    threshold = left_out.threshold()
+    test = predictions[predictions.split == "test"]
+    seed = run.config.seed
+    return {
+        "threshold": threshold,
+        "temperature": temperature,
+        "threshold_rule": THRESHOLD_RULE,
+        "run_id": run.run_id,
+        "interval_level": 0.95,
+        "bootstrap_draws": DRAWS,
+        "seed": seed,
+        "test": measured(test.label, test.score, threshold, test.group, draws=DRAWS, seed=seed),
+        "left_out": left_out.figures(draws=DRAWS, seed=seed),
+        "beside": _beside(workspace),
+        "stress": read_table(run.eval_folder / "stress.csv", STRESS).to_dict("records"),
+    }
+
+
+def _beside(workspace: Workspace) -> dict[str, Any]:
+    """Summarise every config that was evaluated on the plan, and file properties alone."""
+    results = plan_results(workspace)
+    blind = results.runs.groupby("split").metadata_f1.first()
+    return {
+        "configs": results.summary.to_dict("records"),
+        "metadata_f1": {"mean": float(blind.mean()), "worst": float(blind.min())},
+    }
+
+
+def _write(
+    folder: Path,
+    run: Run,
+    decided: dict[str, Any],
+    workspace: Workspace,
+    archive: str | Path | None,
+) -> Run:
+    for name in _COPIED:
+        shutil.copyfile(run.need(name), folder / name)
+    model = load_model(run.best_model)
+    kernel, bias = model.get_layer(KINDS).get_weights()
+    with open(folder / HEAD, "wb") as file:
+        np.savez(file, kernel=kernel, bias=bias)
+    split = find_split(workspace, str(run.provenance["split_hash"]), run.run_id)
+    exported = export_model(
+        run.best_model,
+        _pixels(run, split, workspace, archive),
+        folder,
+        half_at=float(tempered(np.array([decided["threshold"]]), 1 / decided["temperature"])[0]),
+    )
+    write_json(folder / "model.json", run.read_object("model.json") | exported)
+    learnt = split[split["split"] != "test"].sha256.str[:TRAINED_ON_DIGITS]
+    write_text(folder / TRAINED_ON, "\n".join(sorted(learnt)) + "\n")
+    write_json(folder / RELEASE, decided)
+    write_text(folder / "MODEL_CARD.md", model_card(Run(folder), decided))
+    finish_run(Run(folder))
+    place = workspace.models / NAME
+    shutil.rmtree(place, ignore_errors=True)
+    folder.rename(place)
+    return Run(place)
+
+
+def _pixels(
+    run: Run, split: pd.DataFrame, workspace: Workspace, archive: str | Path | None
+) -> np.ndarray:
+    """Return the pixels of the val images, on which decisions are compared."""
+    config = run.config.resolved()
+    assert config.image_size is not None
+    cache = build_cache(
+        resolve_archive(archive, workspace),
+        split,
+        workspace.cache,
+        image_size=config.image_size,
+        fit=config.fit,
+        storage=config.storage,
+    )
+    return cache.pixels[cache.rows(split[split["split"] == "val"].pathname)]
