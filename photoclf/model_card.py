@@ -184,7 +184,7 @@ def _stress(rows: Iterable[Mapping[str, Any]]) -> str:
             row["change"],
             f"{row['level']:g}",
             *(
-                f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+                f"{_number(row[name])} {_interval((row[f'{name}_low'], row[f'{name}_high']))}"
                 for name in ("recall", "precision")
             ),
         )

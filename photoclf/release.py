@@ -14,7 +14,7 @@ from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
 from photoclf.evaluate import evaluate
 from photoclf.export import export_model, load_model
-from photoclf.figures import measured
+from photoclf.figures import measured, number
 from photoclf.files import write_json, write_text
 from photoclf.left_out import LeftOut, measure_left_out
 from photoclf.model_card import model_card
@@ -100,18 +100,26 @@ def _decided(
         "test": measured(test.label, test.score, threshold, test.group, draws=DRAWS, seed=seed),
         "left_out": left_out.figures(draws=DRAWS, seed=seed),
         "beside": _beside(workspace),
-        "stress": read_table(run.eval_folder / "stress.csv", STRESS).to_dict("records"),
+        "stress": _records(read_table(run.eval_folder / "stress.csv", STRESS)),
     }
 
 
 def _beside(workspace: Workspace) -> dict[str, Any]:
     """Summarise every config that was evaluated on the plan, and file properties alone."""
     results = plan_results(workspace)
-    blind = results.runs.groupby("split").metadata_f1.first()
+    blind = results.runs.groupby("split").metadata_f1.first().astype(float)
     return {
-        "configs": results.summary.to_dict("records"),
-        "metadata_f1": {"mean": float(blind.mean()), "worst": float(blind.min())},
+        "configs": _records(results.summary),
+        "metadata_f1": {"mean": number(blind.mean()), "worst": number(blind.min())},
     }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows that JSON takes, which has no NaN."""
+    return [
+        {str(k): number(value) if isinstance(value, float) else value for k, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _write(

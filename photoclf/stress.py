@@ -2,9 +2,9 @@
 
 import functools
 import io
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from photoclf.run import Run
 from photoclf.schema import STRESS, check_table
 from photoclf.split_files import split_to_evaluate
 from photoclf.tables import write_table
-from photoclf.workers import isolated_map
+from photoclf.workers import isolated_pool
 
 # Longer sides are reduced to this first: what is done to a page of 70 million pixels would take
 # seconds, and the network would never see it.
@@ -117,7 +117,7 @@ def stress(
         archive: The archive's folder, see `paths.resolve_archive`.
         images: Test images at most, half of them photographs where there are enough; which ones
             depends on their contents.
-        workers: Processes, see `workers.isolated_map`.
+        workers: Processes, see `workers.isolated_pool`.
         progress: Whether to show a bar.
 
     Returns:
@@ -132,71 +132,63 @@ def stress(
     chosen = _some(test, images)
     place = resolve_archive(archive, workspace)
     pairs = [(NONE, 0.0), *((name, at) for name, (_, levels) in CHANGES.items() for at in levels)]
+    render = functools.partial(spoilt, side=classifier.image_size, fit=classifier.fit)
     rows = []
-    for name, level in tqdm(pairs, "stress", unit="level", disable=not progress):
-        scores = np.concatenate(list(_scores(classifier, place, chosen, name, level, workers)))
-        rows.append({"change": name, "level": level} | _row(chosen.label, scores, classifier))
+    with isolated_pool(render, workers=workers, seconds=MAX_SECONDS, memory=MAX_MEMORY) as apply:
+        for name, level in tqdm(pairs, "stress", unit="level", disable=not progress):
+            items = (
+                (place / path, sha256, name, level)
+                for path, sha256 in zip(chosen.pathname, chosen.sha256, strict=True)
+            )
+            scores = np.concatenate(list(_scores(classifier, chosen.pathname, apply(items))))
+            rows.append({"change": name, "level": level} | _row(chosen.label, scores, classifier))
     table = check_table(pd.DataFrame(rows), STRESS)
     write_table(table, run.eval_folder / "stress.csv", STRESS)
     return table
 
 
-def spoilt(item: tuple[Path, str], name: str, level: float, side: int, fit: str) -> bytes | str:
+def spoilt(item: tuple[Path, str, str, float], side: int, fit: str) -> bytes | str:
     """Render an image spoilt in a way: what worker processes do.
 
     Args:
-        item: The file, and the SHA-256 that its bytes must have.
-        name: One of `CHANGES`, or `NONE`.
-        level: One of its levels.
+        item: The file, the SHA-256 that its bytes must have, one of `CHANGES` or `NONE`, and one of
+            its levels.
         side: Of the square, in px.
         fit: How the image fills it.
 
     Returns:
         The pixels' bytes, or why there are none, as a text.
     """
+    path, sha256, name, level = item
 
     def render(data: bytes) -> bytes:
         image = Image.fromarray(decode_image(data))
         image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BILINEAR, reducing_gap=2)
         if name != NONE:
-            rng = np.random.default_rng(int(item[1][:12], 16))
+            rng = np.random.default_rng(int(sha256[:12], 16))
             image = CHANGES[name][0](image, level, rng)
         file = io.BytesIO()
         image.save(file, "BMP")
         return decode_image(file.getvalue(), side, fit).tobytes()
 
-    return made_of_same_bytes(item, render)
+    return made_of_same_bytes((path, sha256), render)
 
 
 def _scores(
-    classifier: Classifier,
-    archive: Path,
-    images: pd.DataFrame,
-    name: str,
-    level: float,
-    workers: int | None,
+    classifier: Classifier, pathnames: Iterable[str], results: Iterable[Any]
 ) -> Iterator[np.ndarray]:
-    side, items = classifier.image_size, zip(images.pathname, images.sha256, strict=True)
-    render = functools.partial(spoilt, name=name, level=level, side=side, fit=classifier.fit)
-    results = isolated_map(
-        render,
-        ((archive / path, sha256) for path, sha256 in items),
-        workers=workers,
-        seconds=MAX_SECONDS,
-        memory=MAX_MEMORY,
-    )
+    side = classifier.image_size
     batch: list[np.ndarray] = []
-    with closing(results):
-        for path, result in zip(images.pathname, results, strict=True):
-            if not isinstance(result, bytes):
-                raise RunError(
-                    f"An image must be what it was in the audit. Received: {path!r}, {result}."
-                    " Audit the archive again: photoclf audit."
-                )
-            batch.append(np.frombuffer(result, np.uint8).reshape(side, side, 3))
-            if len(batch) == BATCH_SIZE:
-                yield classifier.scores(np.array(batch))
-                batch = []
+    for path, result in zip(pathnames, results, strict=True):
+        if not isinstance(result, bytes):
+            raise RunError(
+                f"An image must be what it was in the audit. Received: {path!r}, {result}."
+                " Audit the archive again: photoclf audit."
+            )
+        batch.append(np.frombuffer(result, np.uint8).reshape(side, side, 3))
+        if len(batch) == BATCH_SIZE:
+            yield classifier.scores(np.array(batch))
+            batch = []
     if batch:
         yield classifier.scores(np.array(batch))
 

@@ -1,0 +1,238 @@
+"""A release: made from a plan and a split, shipped, laid into other workspaces, and trusted."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from photoclf import shipped
+from photoclf.classifier import Classifier
+from photoclf.cli import main
+from photoclf.config import RunConfig
+from photoclf.errors import ConfigError, RunError, SplitError
+from photoclf.evaluate import evaluate
+from photoclf.files import sha256_file, write_json
+from photoclf.left_out import LeftOut, measure_left_out
+from photoclf.paths import Workspace
+from photoclf.predict import predict_folder
+from photoclf.release import make_release
+from photoclf.runs import list_runs, load_run, verify_run
+from photoclf.schema import SPLIT, STRESS
+from photoclf.split import read_split
+from photoclf.stress import CHANGES, stress
+from photoclf.tables import read_table, write_table
+
+CONFIG = RunConfig(
+    model="efficientnet_lite0", image_size=32, features="stages", target="class_folder", threads=2
+)
+KINDS = {"Photo": 1, "Text": 0, "Sketch": 0}
+
+
+def draw(path, folder, seed):
+    rng = np.random.default_rng([len(folder), seed])
+    if folder == "Photo":
+        pixels = rng.integers(0, 256, (40, 44, 3))
+    else:
+        pixels = np.full((40, 44, 3), 250 if folder == "Text" else 90) + rng.integers(-2, 3, 3)
+        pixels[rng.integers(40, size=9), rng.integers(44, size=9)] = 0  # no two are the same
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def make_workspace(root, first=0):
+    """An archive of three kinds from two sources each, its split and a plan of two splits."""
+    rows = []
+    for i in range(72):
+        folder = list(KINDS)[i % 3]
+        name = f"{folder}/s{i // 3 % 2}/{first + i:03}.png"
+        draw(root / "archive" / name, folder, first + i)
+        sha256 = sha256_file(root / "archive" / name)
+        rows.append((name, KINDS[folder], folder, f"s{i // 3 % 2}", name, sha256, "", ""))
+    table = pd.DataFrame(rows, columns=list(SPLIT.columns)[:-1])
+    number = np.arange(72) // 6
+    workspace = Workspace(root / "workspace")
+    sides = np.select([number % 4 == 0, number % 4 == 1], ["test", "val"], "train")
+    write_table(table.assign(split=sides), workspace.split, SPLIT)
+    for k in (0, 1):
+        left_out = np.where(number % 3 == 0, "val", "train")
+        split = table.assign(split=np.where(table.source == f"s{k}", "test", left_out))
+        write_table(split, workspace.splits / f"without_{k + 1}.csv", SPLIT)
+    workspace.archive_note.write_text(str(root / "archive"))
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    workspace = make_workspace(tmp_path_factory.mktemp("made"))
+    return make_release(CONFIG, workspace), workspace
+
+
+@pytest.fixture
+def brought(made, tmp_path, monkeypatch):
+    """A project that the release comes with, and another archive's workspace."""
+    folder = tmp_path / "project" / "release"
+    shutil.copytree(made[0].folder, folder)
+    monkeypatch.setattr(shipped, "release_folder", lambda: folder)
+    return folder, make_workspace(tmp_path / "other", first=500)
+
+
+def test_a_release_is_a_small_folder_that_vouches_for_itself(made):
+    run, _ = made
+    verify_run(run)
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        *("config.json", "provenance.json", "history.csv", "model.json", "model.tflite"),
+        *("head.npz", "trained_on.txt", "release.json", "MODEL_CARD.md", "done"),
+    }
+    size = sum(path.stat().st_size for path in run.folder.iterdir())
+    assert size < 20 * 2**20
+    assert run.read_object("model.json")["weights"] == "float16"
+
+
+def test_its_threshold_and_temperature_are_those_it_predicts_with(made):
+    run, _ = made
+    classifier = Classifier.load(run)
+    assert classifier.threshold == run.release["threshold"]
+    assert classifier.temperature == run.release["temperature"]
+    assert Classifier.load(run, as_trained=True).temperature == 1
+
+
+def test_it_is_made_again_with_the_same_bytes(made, tmp_path):
+    run, workspace = made
+    again = make_workspace(tmp_path)
+    shutil.copytree(workspace.features, again.features)
+    other = make_release(CONFIG, again)
+    for name in ("model.tflite", "head.npz", "trained_on.txt"):
+        assert (other.folder / name).read_bytes() == (run.folder / name).read_bytes(), name
+
+
+def test_its_card_tells_data_figures_limits_and_how_to_train_it(made):
+    run, _ = made
+    card = (run.folder / "MODEL_CARD.md").read_text()
+    for told in ("research use", "never saw", "95 %", "Limits", "photoclf release", "jpeg", "s0"):
+        assert told in card
+    assert str(run.folder.parents[1]) not in card
+
+
+def test_the_release_is_no_run_among_others(made):
+    run, workspace = made
+    assert run.run_id not in [other.run_id for other in list_runs(workspace.models)]
+    assert load_run(workspace.models, "release").folder == run.folder
+
+
+def test_another_workspace_predicts_with_it_when_nothing_else_is_named(brought, tmp_path):
+    _, workspace = brought
+    archive = tmp_path / "other" / "archive"
+    arguments = ["predict", str(archive / "Photo"), "--workspace", str(workspace.root)]
+    result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "p.csv")])
+    assert result.exit_code == 0, result.output
+    assert "24 files: photo 24" in result.output
+
+
+def test_it_is_evaluated_on_another_archive_at_its_own_threshold(brought):
+    _, workspace = brought
+    run = load_run(workspace.models, "release")
+    figures = evaluate(run, workspace, draws=100).figures
+    assert figures["threshold"] == run.release["threshold"]
+    assert figures["threshold_rule"] == run.release["threshold_rule"]
+    assert figures["test"]["images"] == 18
+
+
+def test_images_that_it_was_trained_on_are_never_evaluated_on(brought, made, tmp_path):
+    _, workspace = brought
+    mixed = read_split(workspace.split)
+    own = read_split(made[1].split)
+    learnt = own[own.split == "train"].head(6)
+    for name in learnt.pathname:
+        target = tmp_path / "other" / "archive" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made[1].root.parent / "archive" / name, target)
+    write_table(pd.concat([mixed, learnt.assign(split="test")]), workspace.split, SPLIT)
+    run = load_run(workspace.models, "release")
+    assert evaluate(run, workspace, draws=100).figures["test"]["images"] == 18
+    write_table(own, workspace.split, SPLIT)
+    own_again = own.assign(group="x" + own.group)  # the same images, another split
+    write_table(own_again, workspace.split, SPLIT)
+    with pytest.raises(SplitError, match="wasn't trained"):
+        evaluate(run, workspace, draws=100)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "release.json"])
+def test_a_release_that_was_tampered_with_is_refused(brought, tmp_path, name):
+    folder, workspace = brought
+    if name == "release.json":
+        told = json.loads((folder / name).read_text())
+        write_json(folder / name, told | {"threshold": 0.01})
+    else:
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+    with pytest.raises(RunError, match="must be the file"):
+        predict_folder(tmp_path / "other" / "archive", load_run(workspace.models, "release"))
+
+
+def test_a_project_without_a_release_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "release_folder", lambda: tmp_path / "none")
+    with pytest.raises(RunError, match="photoclf release"):
+        load_run(tmp_path / "models", "release")
+
+
+def test_a_network_that_is_trained_whole_is_not_released(tmp_path):
+    with pytest.raises(ConfigError, match="frozen pretrained network"):
+        make_release(RunConfig(), Workspace(tmp_path))
+
+
+def test_without_a_plan_nothing_is_released(tmp_path):
+    workspace = make_workspace(tmp_path)
+    shutil.rmtree(workspace.splits)
+    with pytest.raises(RunError, match="split --plan"):
+        measure_left_out(CONFIG, workspace)
+
+
+def left_out(missed, called):
+    """Two splits of one photo and one other source, of 100 images each, with these error rates."""
+    rows = []
+    for split, wrong in (("a", missed), ("b", called)):
+        for label, folder in ((1, "Photo"), (0, "Painting")):
+            scores = np.where(np.arange(100) < wrong[label], 0.3 if label else 0.7, label * 1.0)
+            rows += [
+                {"split": split, "pathname": f"{split}{label}{i}", "label": label, "score": s}
+                | {"class_folder": folder, "source": f"{split}{label}", "group": f"{i}"}
+                for i, s in enumerate(scores)
+            ]
+    return LeftOut(pd.DataFrame(rows))
+
+
+def test_the_threshold_is_where_photographs_and_the_hardest_kind_err_alike():
+    alike = left_out({1: 10, 0: 10}, {1: 10, 0: 10})
+    assert 0.3 < alike.threshold() < 0.7
+    assert left_out({1: 30, 0: 0}, {1: 30, 0: 0}).threshold() <= 0.3, "missed less at a lower one"
+    assert left_out({1: 0, 0: 30}, {1: 0, 0: 30}).threshold() >= 0.7
+
+
+def test_a_split_s_threshold_comes_from_the_others_and_errors_are_told_by_source():
+    table = left_out({1: 30, 0: 0}, {1: 10, 0: 10})
+    assert table.threshold(without="b") <= 0.3
+    figures = table.figures(draws=100, seed=0)
+    assert [split["threshold"] for split in figures["splits"]] == [
+        table.threshold(without="a"),
+        table.threshold(without="b"),
+    ]
+    by_source = {row["source"]: row for row in figures["sources"]}
+    assert by_source["a1"]["errors"] == 30
+    assert by_source["a1"]["low"] < 0.3 < by_source["a1"]["high"]
+    assert figures["summary"]["f1"]["worst"] <= figures["summary"]["f1"]["mean"]
+
+
+def test_stress_measures_every_change_and_level_on_the_same_images(made, tmp_path):
+    _, workspace = made
+    run = list_runs(workspace.models)[-1]
+    table = read_table(run.eval_folder / "stress.csv", STRESS)
+    assert len(table) == 1 + sum(len(levels) for _, levels in CHANGES.values())
+    assert set(table.images) == {table.images[0]}
+    assert ((table.recall_low <= table.recall) & (table.recall <= table.recall_high)).all()
+    pd.testing.assert_frame_equal(stress(run, workspace, workers=0), table)
