@@ -154,9 +154,7 @@ def test_images_that_it_was_trained_on_are_never_evaluated_on(brought, made, tmp
     write_table(pd.concat([mixed, learnt.assign(split="test")]), workspace.split, SPLIT)
     run = load_run(workspace.models, "release")
     assert evaluate(run, workspace, draws=100).figures["test"]["images"] == 18
-    write_table(own, workspace.split, SPLIT)
-    own_again = own.assign(group="x" + own.group)  # the same images, another split
-    write_table(own_again, workspace.split, SPLIT)
+    write_table(own.iloc[1:], workspace.split, SPLIT)  # its images, another split
     with pytest.raises(SplitError, match="wasn't trained"):
         evaluate(run, workspace, draws=100)
 
