@@ -42,7 +42,7 @@ def make_extractor(name: str, image_size: int, *, threads: int | None = None) ->
     return Extractor(
         name=name,
         image_size=image_size,
-        key=f"{name}_{WEIGHTS[name].sha256[:12]}_{image_size}px_v{EXTRACTOR_VERSION}",
+        key=f"{name}_{WEIGHTS[name].digest[:12]}_{image_size}px_v{EXTRACTOR_VERSION}",
         parts={part: slice(*edge) for part, edge in zip(widths, edges, strict=True)},
         threads=threads or available_threads(),
         export=lambda: convert(_feature_model(name, image_size)),

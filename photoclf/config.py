@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from photoclf.errors import ConfigError, did_you_mean
 from photoclf.files import sha256_text
+from photoclf.pretrained import APPLICATIONS
 
 # What a model takes when the config leaves it open. The builders themselves are in `models`,
 # which needs TensorFlow; a config must be checked, hashed and listed without it.
@@ -18,6 +19,7 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
         "dense_units": (),
         "dropout": 0.2,
     },
+    **{name: {"image_size": 224, "dropout": 0.2} for name in APPLICATIONS},
     "efficientnet_lite0": {"image_size": 224, "dropout": 0.2},
     "efficientnet_lite2": {"image_size": 260, "dropout": 0.2},
     "reference_cnn": {

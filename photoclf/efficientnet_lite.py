@@ -8,7 +8,7 @@ import numpy as np
 
 from photoclf.backend import keras
 from photoclf.errors import ConfigError, WeightsError
-from photoclf.pretrained import WEIGHTS, PackagedWeights
+from photoclf.pretrained import PACKAGED, PackagedWeights
 from photoclf.torch_file import read_torch_tensors
 
 CLASSES = 1000
@@ -62,7 +62,7 @@ def efficientnet_lite(
         pixels: RGB in [0, 255], float32 (batch, S, S, 3), S at least 32.
         fine_tune_from: The first of its blocks whose convolutions may be trained, with all that
             come after it; none by default.
-        weights: Where the weights are; those of `pretrained.WEIGHTS` by default.
+        weights: Where the weights are; those of `pretrained.PACKAGED` by default.
 
     Returns:
         The network's tensors. Its layers are named `stem…`, `block_0…`, `block_1…`, and `top…`.
@@ -76,7 +76,7 @@ def efficientnet_lite(
     """
     network = _network(name, pixels)
     model = keras.Model(pixels, network.maps)
-    _load(model, weights or WEIGHTS[name])
+    _load(model, weights or PACKAGED[name])
     if fine_tune_from is not None:
         _unfreeze(name, model, fine_tune_from, len(network.blocks))
     return network
@@ -97,7 +97,7 @@ def imagenet_classifier(name: str) -> keras.Model:
     x = keras.layers.GlobalAveragePooling2D(name="average")(_network(name, pixels).maps)
     x = keras.layers.Dense(CLASSES, activation="softmax", name="classes")(x)
     model = keras.Model(pixels, x, name=f"{name}_imagenet")
-    _load(model, WEIGHTS[name])
+    _load(model, PACKAGED[name])
     return model
 
 

@@ -4,6 +4,9 @@ import numpy as np
 
 from photoclf.backend import keras, tf
 from photoclf.errors import RunError
+from photoclf.export import load_model
+from photoclf.models import KINDS, build_model
+from photoclf.run import HEAD, Run
 
 _BATCH = 16
 
@@ -35,6 +38,26 @@ def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     parts = _parts(model)
     maps = [_heat(*parts, pixels[i : i + _BATCH]) for i in range(0, len(pixels), _BATCH)]
     return np.concatenate(maps) if maps else np.empty((0, *pixels.shape[1:3]), np.float32)
+
+
+def model_of(run: Run) -> keras.Model:
+    """Return a run's model for Keras.
+
+    A release doesn't bring it, as its network's weights can be had from where they were published:
+    it is built from them and the head that the release brings.
+
+    Raises:
+        RunError: If a file is missing or isn't what was recorded.
+        WeightsError: If the network's weights are missing or damaged.
+    """
+    if run.release is None:
+        return load_model(run.best_model)
+    run.check_hash(HEAD)
+    with np.load(run.need(HEAD), allow_pickle=False) as head:
+        kernel, bias = head["kernel"], head["bias"]
+    model = build_model(run.config, kinds=max(2, len(bias)))
+    model.get_layer(KINDS).set_weights([kernel, bias])
+    return model
 
 
 def _parts(model: keras.Model) -> tuple[keras.Model, keras.layers.Dense]:

@@ -8,7 +8,7 @@ from photoclf.backend import keras
 from photoclf.config import PRETRAINED_CHOICES, RunConfig
 from photoclf.errors import ConfigError, did_you_mean
 from photoclf.feature_parts import PARTS, feature_parts
-from photoclf.pretrained import WEIGHTS
+from photoclf.pretrained import APPLICATIONS, PACKAGED, WEIGHTS
 
 # From a resolved config, pixels, seeds and how many kinds are told apart.
 Builder = Callable[[RunConfig, keras.KerasTensor, Iterator[int], int], keras.KerasTensor]
@@ -121,6 +121,11 @@ def _check_choices(config: RunConfig) -> None:
             f"`image_size` must be at least {SMALLEST_PRETRAINED} px for {config.model}, which"
             f" halves it five times. Received: {config.image_size}. Enlarge the image."
         )
+    if config.model in APPLICATIONS and config.features != "pooled":
+        raise ConfigError(
+            f"`features` must be pooled for {config.model}, whose stages aren't known. Received:"
+            f" {config.features!r}. Leave it out, or train one of {tuple(PACKAGED)}."
+        )
     if config.fine_tune_from is None and config.augmentation != "none":
         raise ConfigError(
             f"`augmentation` must be none while {config.model} is frozen, since its features are"
@@ -200,12 +205,10 @@ def compact_cnn(
     return _head(x, config, seeds)
 
 
-@register("efficientnet_lite0")
-@register("efficientnet_lite2")
-def pretrained_lite(
+def pretrained(
     config: RunConfig, pixels: keras.KerasTensor, seeds: Iterator[int], kinds: int
 ) -> keras.KerasTensor:
-    """An EfficientNet-Lite with its ImageNet weights, frozen but for what is fine-tuned; a head."""
+    """A network with its published weights, frozen but for what is fine-tuned, and a head."""
     parts = feature_parts(config.model, pixels, fine_tune_from=config.fine_tune_from)
     layers, ops = keras.layers, keras.ops
     wanted = [parts[part] for part in parts_of(config)]
@@ -218,6 +221,10 @@ def pretrained_lite(
         others = ops.logsumexp(logits[:, :-1], axis=1, keepdims=True)
         logits = logits[:, -1:] - others
     return layers.Activation("sigmoid", name="photo")(logits)
+
+
+for _name in WEIGHTS:
+    register(_name)(pretrained)
 
 
 def _head(x: keras.KerasTensor, config: RunConfig, seeds: Iterator[int]) -> keras.KerasTensor:

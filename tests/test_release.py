@@ -15,6 +15,7 @@ from photoclf.cli import main
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, SplitError
 from photoclf.evaluate import evaluate
+from photoclf.explain import model_of
 from photoclf.files import sha256_file, write_json
 from photoclf.left_out import LeftOut, measure_left_out
 from photoclf.paths import Workspace
@@ -171,6 +172,14 @@ def test_a_release_that_was_tampered_with_is_refused(brought, tmp_path, name):
         (folder / name).write_bytes(data)
     with pytest.raises(RunError, match="must be the file"):
         predict_folder(tmp_path / "other" / "archive", load_run(workspace.models, "release"))
+
+
+def test_its_keras_model_is_built_from_the_published_weights_and_its_head(made):
+    run, _ = made
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    scores = model_of(run)(pixels.astype(np.float32), training=False)[:, 0]
+    exported = Classifier.load(run, as_trained=True).scores(pixels)
+    np.testing.assert_allclose(scores, exported, atol=5e-3)  # the exported weights are float16
 
 
 def test_a_project_without_a_release_says_how_to_get_one(tmp_path, monkeypatch):
