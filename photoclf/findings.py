@@ -17,7 +17,7 @@ from photoclf.files import sha256_bytes
 from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
-from photoclf.schema import AUDIT
+from photoclf.schema import AUDIT, STRESS
 from photoclf.tables import read_table
 
 # Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
@@ -51,6 +51,12 @@ class Findings:
     def figures(self) -> dict[str, Any]:
         """What `eval/metrics.json` holds."""
         return self.evaluation.figures
+
+    @property
+    def stress(self) -> pd.DataFrame | None:
+        """What `photoclf stress` measured of the run (`schema.STRESS`); `None` before it did."""
+        path = self.run.eval_folder / "stress.csv"
+        return read_table(path, STRESS) if path.is_file() else None
 
     @property
     def is_demo(self) -> bool:

@@ -26,8 +26,10 @@ from photoclf.paths import Workspace, find_notebook
 from photoclf.report import NOTEBOOK, render_report
 from photoclf.run import write_val_scores
 from photoclf.runs import create_run, finish_run, write_choice
-from photoclf.schema import AUDIT, HISTORY, SPLIT
+from photoclf.schema import AUDIT, HISTORY, SPLIT, STRESS, check_table
 from photoclf.split import make_split, split_hash
+from photoclf.stress import CHANGES
+from photoclf.stress_sections import robustness
 from photoclf.tables import write_table
 from tests.audits import audited
 
@@ -431,3 +433,40 @@ def test_the_notebook_is_thin_and_committed_without_outputs():
     assert len(code) <= 20
     assert all(len(cell["source"]) <= 12 and cell["outputs"] == [] for cell in code)
     assert not any("def " in line for cell in code for line in cell["source"])
+
+
+def stress_table(harsh=0.6):
+    """Recall falls to `harsh` at the harshest blur; all else stays as it is."""
+    rows = []
+    for change, levels in {"none": (0,), **{k: v for k, (_, v) in CHANGES.items()}}.items():
+        for level in levels:
+            recall = harsh if (change, level) == ("blur", 16) else 0.95
+            rows.append({"change": change, "level": level, "images": 60, "photos": 30})
+            rows[-1] |= {"recall": recall, "recall_low": recall - 0.1, "recall_high": recall + 0.04}
+            rows[-1] |= {"precision": 0.9, "precision_low": 0.8, "precision_high": 0.95}
+    return check_table(pd.DataFrame(rows), STRESS)
+
+
+class TestRobustness:
+    def test_a_run_that_was_not_stressed_says_so(self, findings, lang):
+        page = str(robustness(findings, Messages(lang)))
+        assert Messages(lang)("stress.unknown").split(" ")[-1] in page
+        assert "<img" not in page
+
+    def test_what_hurts_is_named_drawn_and_in_the_table(self, findings, lang, made):
+        path = made.run.eval_folder / "stress.csv"
+        write_table(stress_table(), path, STRESS)
+        page = Page(str(robustness(findings, Messages(lang))))
+        path.unlink()
+        text = " ".join(page.words)
+        assert {"fr": "flou", "en": "blur"}[lang] in text
+        assert {"fr": "60,0", "en": "60.0"}[lang] in text
+        [image] = page.all("img")
+        assert {"fr": "Flou", "en": "Blur"}[lang] in image["alt"]
+
+    def test_a_model_that_holds_is_said_to(self, findings, made):
+        path = made.run.eval_folder / "stress.csv"
+        write_table(stress_table(harsh=0.93), path, STRESS)
+        page = str(robustness(findings, Messages("en")))
+        path.unlink()
+        assert "fewer than 5" in page
