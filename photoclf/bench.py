@@ -27,9 +27,10 @@ from photoclf.input_bench import (
     input_contenders,
 )
 from photoclf.manifest import list_files
+from photoclf.predict_bench import predict_contenders
 from photoclf.sweep_bench import sweep_rows
 
-PARTS = ("input", "cache", "scan", "train", "sweep")
+PARTS = ("input", "cache", "scan", "train", "predict", "sweep")
 
 # Enough for a stable rate within a second or two, few enough for five rounds in a minute.
 IMAGES = 64
@@ -56,8 +57,9 @@ def run_bench(
     Args:
         parts: Of `PARTS`: `input` decodes files, and drawn scans of 6 megapixels, `cache` feeds
             decoded pixels to a training, `scan` lists a folder of 100,000 empty files (files, not
-            images, a second), `train` fits both networks at their own sizes, `sweep` runs tiny
-            trials (trials a second) and reads many runs (runs a second).
+            images, a second), `train` fits both networks at their own sizes, `predict` scores
+            pixels with the release, `sweep` runs tiny trials (trials a second) and reads many runs
+            (runs a second).
         data: A folder of images; a small demo archive is drawn when `None`.
         rounds: Rounds that count, 1 or more.
         image_size: Side to which images are decoded, in px.
@@ -93,6 +95,7 @@ def run_bench(
             "cache": lambda: _cache_contenders(folder, names, image_size, Path(scratch)),
             "scan": lambda: _scan_contenders(Path(scratch)),
             "train": _train_contenders,
+            "predict": lambda: predict_contenders(Path(scratch)),
         }
         tables = [
             sweep_rows(Path(scratch), rounds)

@@ -1,6 +1,7 @@
 """One subcommand a verb; nothing is computed here."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from photoclf import cli_archive, cli_recipes, options
 from photoclf.config import RunConfig
+from photoclf.errors import ArchiveError
 from photoclf.paths import Workspace
 
 # Each command imports what it needs when it runs: `photoclf --help` must answer at once.
@@ -171,9 +173,12 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 def report(workspace: Workspace, run_id: str, lang: str) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
+    from photoclf.explain import explain_errors
     from photoclf.report import render_report
 
     run = steps.find_run_named(workspace, run_id)
+    with suppress(ArchiveError):  # without the archive the page has no pictures, and says so
+        explain_errors(run, workspace)
     click.echo(render_report(run, workspace, lang=lang))
 
 
@@ -227,7 +232,10 @@ def demo(workspace: Workspace) -> None:
 
 @main.command()
 @click.option(
-    "--only", default="input,cache,scan,train,sweep", show_default=True, help="Parts, by commas."
+    "--only",
+    default="input,cache,scan,train,predict,sweep",
+    show_default=True,
+    help="Parts, by commas.",
 )
 @click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds that count.")

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from photoclf.findings import SMALL_GROUP, Findings
+from photoclf.heat import overlaid
 from photoclf.look import style
 from photoclf.markup import Html, drawing, element, name, section, table, thumbnail
 from photoclf.messages import Messages
@@ -75,6 +77,54 @@ def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Ht
         element("p", text("gallery.unreachable"), class_="notice") if lost else None,
         element("ul", *cards, class_="gallery") if cards else None,
         id_="gallery",
+    )
+
+
+def looked_at(findings: Findings, text: Messages) -> Html:
+    """Build where the model looked in its most confident errors; nothing before it was mapped."""
+    maps = findings.heat
+    cards = [
+        _heat_card(row, *maps[row.pathname], text)
+        for _, row in findings.errors.iterrows()
+        if row.pathname in maps
+    ]
+    if not cards:
+        return element("div")
+    return section(
+        text("looked.title"),
+        element("p", text("looked.text")),
+        element("ul", *cards, class_="gallery"),
+        id_="looked",
+    )
+
+
+def _heat_card(row: pd.Series, pixels: np.ndarray, heat: np.ndarray, text: Messages) -> Html:
+    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
+    score = text("gallery.score", score=row.score)
+    alt = text(_where(heat), folder=row.class_folder, error=error, score_text=score)
+    image = thumbnail(overlaid(pixels, heat), alt)
+    caption = element(
+        "figcaption",
+        element("strong", error),
+        element("span", name(row.class_folder), f" · {score}"),
+        element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
+    )
+    return element("li", element("figure", element("div", image, class_="picture"), caption))
+
+
+def _where(heat: np.ndarray) -> str:
+    """Tell in which ninth of the image a map is warmest, as a text's key."""
+    if not heat.any():
+        return "looked.nowhere"
+    row, column = (int(3 * at / side) for at, side in zip(_centre(heat), heat.shape, strict=True))
+    return f"looked.at_{row}{column}"
+
+
+def _centre(heat: np.ndarray) -> tuple[float, float]:
+    weights = np.where(heat >= heat.max() / 2, heat, 0)
+    rows, columns = (weights.sum(axis=axis) for axis in (1, 0))
+    return tuple(  # type: ignore[return-value]
+        float((np.arange(len(line)) * line).sum() / line.sum()) for line in (rows, columns)
     )
 
 

@@ -1,14 +1,24 @@
 """Grad-CAM: where in an image the model sees a photograph."""
 
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 
 from photoclf.backend import keras, tf
+from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.errors import RunError
+from photoclf.evaluate import read_evaluation
 from photoclf.export import load_model
+from photoclf.files import replacing, sha256_bytes
+from photoclf.heat import HEAT, read_heat
 from photoclf.models import KINDS, build_model
+from photoclf.paths import Workspace, resolve_archive
 from photoclf.run import HEAD, Run
+from photoclf.split_files import split_to_evaluate
 
 _BATCH = 16
+MOST = 8
 
 
 def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
@@ -38,6 +48,46 @@ def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     parts = _parts(model)
     maps = [_heat(*parts, pixels[i : i + _BATCH]) for i in range(0, len(pixels), _BATCH)]
     return np.concatenate(maps) if maps else np.empty((0, *pixels.shape[1:3]), np.float32)
+
+
+def explain_errors(
+    run: Run, workspace: Workspace, *, archive: str | Path | None = None, most: int = MOST
+) -> None:
+    """Map what an evaluated run looked at in its most confident errors: `eval/heat.npz`.
+
+    Maps that are there are kept while they are of the same errors. Images that aren't what they
+    were in the split are left out.
+
+    Args:
+        run: An evaluated run, or the release.
+        workspace: Holds the split.
+        archive: The archive's folder, see `paths.resolve_archive`.
+        most: Errors at most.
+
+    Raises:
+        RunError: If the run wasn't evaluated, or its model isn't what was recorded.
+    """
+    errors = read_evaluation(run).errors().head(most)
+    if read_heat(run).keys() == set(errors.pathname):
+        return
+    config = run.config.resolved()
+    assert config.image_size is not None
+    split = split_to_evaluate(run, workspace).set_index("pathname")
+    place = resolve_archive(archive, workspace)
+    pixels = {}
+    for name in errors.pathname:
+        with suppress(DecodeError):
+            data = read_bytes(place / name)
+            if sha256_bytes(data) == split.sha256[name]:
+                pixels[name] = decode_image(data, config.image_size, config.fit)
+    heat = grad_cam(model_of(run), np.array(list(pixels.values()))) if pixels else np.empty((0, 1))
+    with replacing(run.eval_folder / HEAT) as file:
+        np.savez_compressed(
+            file,
+            pathnames=np.array(list(pixels), np.str_),
+            pixels=np.array(list(pixels.values()), np.uint8),
+            heat=(heat * 255).astype(np.uint8),
+        )
 
 
 def model_of(run: Run) -> keras.Model:

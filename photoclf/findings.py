@@ -14,6 +14,7 @@ from photoclf.demo_archive import DEMO_MARKER
 from photoclf.errors import ArchiveError, RunError
 from photoclf.evaluate import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
+from photoclf.heat import read_heat
 from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
@@ -57,6 +58,11 @@ class Findings:
         """What `photoclf stress` measured of the run (`schema.STRESS`); `None` before it did."""
         path = self.run.eval_folder / "stress.csv"
         return read_table(path, STRESS) if path.is_file() else None
+
+    @property
+    def heat(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Where the run looked in its most confident errors, see `heat.read_heat`."""
+        return read_heat(self.run) if self.archive is not None else {}
 
     @property
     def is_demo(self) -> bool:

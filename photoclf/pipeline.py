@@ -17,6 +17,7 @@ from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError
 from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.files import read_json, sha256_file, sha256_text, write_json
+from photoclf.heat import HEAT
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, walk_files
 from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, remembered_archive, resolve_archive
@@ -165,6 +166,12 @@ def run_pipeline(
                 [out],
                 partial(steps.predict, workspace, place / name, run, out=out, progress=progress),
             )
+    journal.step(
+        "explain",
+        [_mark(run), metrics],
+        [run.eval_folder / HEAT],
+        partial(_explain, run, workspace, place),
+    )
     inputs = [_mark(run), metrics, sha256_file(workspace.audit)]
     pages = {lang: reports / FILE_NAMES[lang] for lang in LANGUAGES}
     for lang in LANGUAGES:
@@ -304,6 +311,13 @@ def _train(
     from photoclf.train import train
 
     train(config, workspace, progress=progress)
+
+
+def _explain(run: Run, workspace: Workspace, archive: Path) -> None:
+    # Here: a pipeline that has nothing to explain doesn't wait for TensorFlow.
+    from photoclf.explain import explain_errors
+
+    explain_errors(run, workspace, archive=archive)
 
 
 def _mark(run: Run) -> str:

@@ -14,3 +14,9 @@ def test_every_contender_of_cache_and_scan_gets_a_figure(tmp_path, monkeypatch):
     assert (first.ratio == 1.0).all()
     assert (tmp_path / "0.png").is_file()
     assert len(list(tmp_path.iterdir())) == 3, "the images' folder is left as it was"
+
+
+def test_the_release_scores_as_many_images_as_keras_and_is_timed_beside_it():
+    table = bench.run_bench(["predict"], rounds=1)
+    assert table.contender.tolist() == ["keras.predict at 260 px", "release in LiteRT"]
+    assert (table.images_per_s > 0).all()

@@ -9,20 +9,21 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from photoclf import shipped
+from photoclf import explain, shipped
 from photoclf.classifier import Classifier
 from photoclf.cli import main
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, SplitError
 from photoclf.evaluate import evaluate
-from photoclf.explain import model_of
+from photoclf.explain import explain_errors, model_of
 from photoclf.files import sha256_file, write_json
+from photoclf.heat import overlaid, read_heat
 from photoclf.left_out import LeftOut, measure_left_out
 from photoclf.paths import Workspace
 from photoclf.predict import predict_folder
 from photoclf.release import make_release
 from photoclf.runs import list_runs, load_run, verify_run
-from photoclf.schema import SPLIT, STRESS
+from photoclf.schema import EVALUATION, SPLIT, STRESS
 from photoclf.split import read_split
 from photoclf.stress import CHANGES, stress
 from photoclf.tables import read_table, write_table
@@ -180,6 +181,30 @@ def test_its_keras_model_is_built_from_the_published_weights_and_its_head(made):
     scores = model_of(run)(pixels.astype(np.float32), training=False)[:, 0]
     exported = Classifier.load(run, as_trained=True).scores(pixels)
     np.testing.assert_allclose(scores, exported, atol=5e-3)  # the exported weights are float16
+
+
+def test_its_errors_are_mapped_once_and_a_changed_image_is_left_out(made, monkeypatch):
+    run, workspace = made
+    evaluate(run, workspace, draws=100)
+    path = run.eval_folder / "predictions.csv"
+    table = read_table(path, EVALUATION)
+    test = table.index[table.split == "test"]
+    table.loc[test[:3], "decision"] = np.where(table.label[test[:3]] == 1, "other", "photo")
+    write_table(table, path, EVALUATION)
+    names = sorted(table.pathname[test[:3]])
+    changed = workspace.root.parent / "archive" / names[0]
+    before = changed.read_bytes()
+    changed.write_bytes(before + b" ")
+    explain_errors(run, workspace)
+    changed.write_bytes(before)
+    assert sorted(read_heat(run)) == names[1:]
+    explain_errors(run, workspace)
+    assert sorted(read_heat(run)) == names
+    monkeypatch.setattr(explain, "grad_cam", lambda *_: pytest.fail("mapped again"))
+    explain_errors(run, workspace)
+    for pixels, heat in read_heat(run).values():
+        assert overlaid(pixels, heat).shape == (32, 32, 3)
+    shutil.rmtree(run.eval_folder)
 
 
 def test_a_project_without_a_release_says_how_to_get_one(tmp_path, monkeypatch):

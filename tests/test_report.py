@@ -16,6 +16,7 @@ from PIL import Image
 from photoclf import error_sections, sections, shortcut_sections
 from photoclf import evaluate as evaluation
 from photoclf.config import RunConfig
+from photoclf.error_sections import looked_at
 from photoclf.errors import ConfigError, RunError
 from photoclf.files import write_json
 from photoclf.findings import SMALL_GROUP, read_findings
@@ -470,3 +471,32 @@ class TestRobustness:
         page = str(robustness(findings, Messages("en")))
         path.unlink()
         assert "fewer than 5" in page
+
+
+class TestWhatTheModelLookedAt:
+    def written(self, made, findings, place):
+        """One map, warm at one place, of the most confident error."""
+        heat = np.zeros((1, 30, 30), np.uint8)
+        heat[0][place] = 255
+        np.savez(
+            made.run.eval_folder / "heat.npz",
+            pathnames=np.array([findings.errors.pathname[0]]),
+            pixels=np.full((1, 30, 30, 3), 90, np.uint8),
+            heat=heat,
+        )
+
+    def test_an_error_s_map_is_shown_and_said_in_words(self, made, findings, lang):
+        self.written(made, findings, np.s_[2:6, 24:29])
+        page = Page(str(looked_at(findings, Messages(lang))))
+        (made.run.eval_folder / "heat.npz").unlink()
+        [image] = page.all("img")
+        assert {"fr": "en haut à droite", "en": "at the top right"}[lang] in image["alt"]
+
+    def test_a_map_in_which_nothing_speaks_for_a_photograph_says_so(self, made, findings):
+        self.written(made, findings, np.s_[:0])
+        page = str(looked_at(findings, Messages("en")))
+        (made.run.eval_folder / "heat.npz").unlink()
+        assert "nothing in it speaks" in page
+
+    def test_without_maps_the_section_is_left_out(self, findings):
+        assert "looked" not in str(looked_at(findings, Messages("en")))
