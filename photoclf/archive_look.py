@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 # Part of every key of what was made from such pictures: raise it when any of them would change.
-LOOK_VERSION = 1
+LOOK_VERSION = 2
 
 
 def archive_look(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -99,13 +99,14 @@ def _soft(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def _noise(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     pixels = np.asarray(image, np.float32)
     channels = 1 if rng.random() < 0.5 else 3
-    grain = rng.normal(0, rng.uniform(2, 12), (*pixels.shape[:2], channels))
+    # Mostly a scanner's, at times a fast film's: up to 36 grey values.
+    grain = rng.normal(0, rng.uniform(1, 6) ** 2, (*pixels.shape[:2], channels))
     return _image(pixels + grain)
 
 
 def _encoded(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=int(rng.integers(30, 96)))
+    image.save(file, "JPEG", quality=int(rng.integers(10, 96)))
     return Image.open(file).convert("RGB")
 
 
@@ -123,6 +124,6 @@ _CHANGES = (
     (0.05, _dots),
     (0.5, _small),
     (0.3, _soft),
-    (0.3, _noise),
+    (0.4, _noise),
     (0.7, _encoded),
 )
