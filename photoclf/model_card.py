@@ -1,11 +1,12 @@
 """A release's model card: what it is for, what it was trained on, what it is worth, its limits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from photoclf.run import Run
 
 _METRICS = {"f1": "F1", "recall": "recall", "precision": "precision", "roc_auc": "AUC"}
+_HURTS = 0.05  # of recall, above which a change is called out
 _SHOWN = 0.01  # of a source's errors, below which it isn't listed by itself
 
 
@@ -82,6 +83,7 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         "- Paintings that look like photographs, and photographs of empty scenes, food or buildings"
         " in a style that training lacks, are where it errs.\n"
         "- Few photographs in training are larger than 1,000 px or older than colour film.\n"
+        f"{_fragile(release['stress'])}"
         "- Printed halftones, negatives, and photographs of paintings were rare or absent.\n"
         "- P(photo) is calibrated for archives like the training one; on a new source it is too"
         " sure of itself.",
@@ -95,6 +97,18 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         f" {made['cpu']['model']}, {made['threads']} threads.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _fragile(rows: Sequence[Mapping[str, Any]]) -> str:
+    whole = rows[0]["recall"]
+    hurt = [
+        f"{row['change']} {row['level']:g} ({whole - row['recall']:.0%} more missed)"
+        for row in rows
+        if row["recall"] is not None and whole - row["recall"] > _HURTS
+    ]
+    return (
+        f"- Photographs are missed when images are spoilt by {', '.join(hurt)}.\n" if hurt else ""
+    )
 
 
 def _head_of(config: Any) -> str:
@@ -144,7 +158,7 @@ def _summary(summary: Mapping[str, Mapping[str, float]]) -> str:
 def _beside(beside: Mapping[str, Any]) -> str:
     rows = [
         (
-            row["choices"],
+            row["config"],
             *(
                 f"{_number(row[f'{name}_mean'])} / {_number(row[f'{name}_worst'])}"
                 for name in ("f1", "roc_auc")
@@ -158,7 +172,7 @@ def _beside(beside: Mapping[str, Any]) -> str:
         ("file properties alone", f"{_number(blind['mean'])} / {_number(blind['worst'])}", "", "")
     )
     told = "F1 here at each run's own threshold (highest F1 on val), over all splits."
-    header = ("run's model and choices", "F1 mean / worst", "AUC mean / worst", "splits")
+    header = ("config", "F1 mean / worst", "AUC mean / worst", "splits")
     return f"{told}\n\n{_table(header, rows)}"
 
 

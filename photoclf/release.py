@@ -12,7 +12,7 @@ from photoclf.cache import build_cache
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
-from photoclf.evaluate import evaluate
+from photoclf.evaluate import evaluate, read_evaluation
 from photoclf.export import export_model, load_model
 from photoclf.figures import measured, number
 from photoclf.files import write_json, write_text
@@ -22,6 +22,7 @@ from photoclf.models import KINDS
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.plan_results import plan_results
 from photoclf.run import HEAD, RELEASE, TRAINED_ON, TRAINED_ON_DIGITS, Run, finish_run
+from photoclf.runs import load_run
 from photoclf.schema import STRESS
 from photoclf.shipped import NAME
 from photoclf.split_files import find_split
@@ -69,10 +70,11 @@ def make_release(
     config = config.resolved()
     left_out = measure_left_out(config, workspace, archive=archive, progress=progress)
     run = train(config, workspace, archive=archive, progress=progress)
-    evaluation = evaluate(run, workspace, archive=archive, progress=progress)
+    if not (run.eval_folder / "metrics.json").is_file():  # a test is opened once
+        evaluate(run, workspace, archive=archive, progress=progress)
     if not (run.eval_folder / "stress.csv").is_file():
         stress(run, workspace, archive=archive, progress=progress)
-    decided = _decided(run, left_out, workspace, evaluation.predictions)
+    decided = _decided(run, left_out, workspace)
     folder = Path(tempfile.mkdtemp(prefix=".release-", dir=workspace.models))
     try:
         return _write(folder, run, decided, workspace, archive)
@@ -80,14 +82,12 @@ def make_release(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _decided(
-    run: Run, left_out: LeftOut, workspace: Workspace, predictions: pd.DataFrame
-) -> dict[str, Any]:
+def _decided(run: Run, left_out: LeftOut, workspace: Workspace) -> dict[str, Any]:
     """Choose temperature and threshold, and gather what is known at them."""
     val_scores = run.val_scores
     temperature = fit_temperature(val_scores.label, val_scores.score)
     threshold = left_out.threshold()
-    test = predictions[predictions.split == "test"]
+    test = read_evaluation(run).side("test")
     seed = run.config.seed
     return {
         "threshold": threshold,
@@ -107,11 +107,21 @@ def _decided(
 def _beside(workspace: Workspace) -> dict[str, Any]:
     """Summarise every config that was evaluated on the plan, and file properties alone."""
     results = plan_results(workspace)
+    first = results.runs.groupby("choices").run.first()
+    told = [_described(load_run(workspace.models, first[name])) for name in results.summary.choices]
     blind = results.runs.groupby("split").metadata_f1.first().astype(float)
     return {
-        "configs": _records(results.summary),
+        "configs": _records(results.summary.assign(config=told)),
         "metadata_f1": {"mean": number(blind.mean()), "worst": number(blind.min())},
     }
+
+
+def _described(run: Run) -> str:
+    config = run.config.resolved()
+    parts = [config.model, f"{config.image_size} px", config.fit]
+    if is_frozen(config):
+        parts += [f"{config.features} features", f"{config.pieces} pieces", config.target]
+    return ", ".join(parts)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -148,6 +158,7 @@ def _write(
     write_json(folder / RELEASE, decided)
     write_text(folder / "MODEL_CARD.md", model_card(Run(folder), decided))
     finish_run(Run(folder))
+    folder.chmod(0o755)  # a temporary folder is its owner's alone
     place = workspace.models / NAME
     shutil.rmtree(place, ignore_errors=True)
     folder.rename(place)
