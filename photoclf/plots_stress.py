@@ -27,9 +27,16 @@ def draw_stress(ax: Axes, table: pd.DataFrame, change: str, *, words: Messages =
         ax.fill_between(places, low.to_numpy(), high.to_numpy(), color=colour, alpha=0.15, lw=0)
         label = words(f"stress.{name}")
         ax.plot(places, rows[name], line, color=colour, marker=marker, markersize=3.5, label=label)
-    levels = [words("stress.none"), *(words.number(level) for level in rows.level[1:])]
+    levels = [words("stress.none"), *(level_text(level, words) for level in rows.level[1:])]
     ax.set_xticks(places, levels, fontsize=7)
     ax.set_ylim(-0.02, 1.04)
+    ax.set_yticks([0, 0.5, 1])
     ax.yaxis.set_major_formatter(ticks(words, 1))
     ax.set_title(words(f"stress.{change}"), fontsize=9)
     return tidy(ax, grid="y")
+
+
+def level_text(level: float, words: Messages) -> str:
+    """Write a level with the decimals that it has, two at most."""
+    decimals = next(n for n in (0, 1, 2) if n == 2 or round(level, n) == level)
+    return words.number(level, decimals)

@@ -137,7 +137,9 @@ def worth(findings: Findings, text: Messages) -> Html:
 def limits(findings: Findings, text: Messages) -> Html:
     """Build what the model can't do and what wasn't measured."""
     times, runs = findings.openings()
-    items = ["sources", "paintings", "mixed", "labels", "robustness"]
+    items = ["sources", "paintings", "mixed", "labels"]
+    if findings.stress is None:
+        items.append("robustness")
     items = [text(f"limits.{item}") for item in items]
     if findings.is_demo:
         items.insert(0, text("limits.demo"))

@@ -7,7 +7,7 @@ from photoclf.findings import Findings
 from photoclf.look import make_grid, style
 from photoclf.markup import Html, drawing, element, section, table
 from photoclf.messages import Messages
-from photoclf.plots_stress import draw_stress
+from photoclf.plots_stress import draw_stress, level_text
 
 _COLUMNS = 3
 _LARGE = 0.05  # of recall or precision: what the page calls out
@@ -76,7 +76,7 @@ def _table(measured: pd.DataFrame, text: Messages) -> Html:
     rows = [
         (
             text(f"stress.{row.change}" if row.change != "none" else "stress.as_is"),
-            "–" if row.change == "none" else text.number(row.level),
+            "–" if row.change == "none" else level_text(row.level, text),
             text.percent(row.recall, 1),
             text.percent(row.precision, 1) if pd.notna(row.precision) else text("worth.no_value"),
         )

@@ -462,6 +462,7 @@ class TestRobustness:
         text = " ".join(page.words)
         assert {"fr": "flou", "en": "blur"}[lang] in text
         assert {"fr": "60,0", "en": "60.0"}[lang] in text
+        assert {"fr": "0,25", "en": "0.25"}[lang] in text, "contrast's harshest level"
         [image] = page.all("img")
         assert {"fr": "Flou", "en": "Blur"}[lang] in image["alt"]
 
