@@ -126,9 +126,17 @@ def _show_plan(workspace: Workspace) -> None:
 @options.workspace
 @options.on_split
 @options.run_id
-def evaluate(workspace: Workspace, run_id: str) -> None:
+@click.option("--plan", is_flag=True, help="Show a release's figures on left-out sources instead.")
+def evaluate(workspace: Workspace, run_id: str, plan: bool) -> None:
     """Choose the threshold on val, open the test once, and write the run's figures."""
     from photoclf import steps
+
+    if plan:
+        from photoclf.model_card import left_out_tables
+
+        for table in left_out_tables(steps.find_run_named(workspace, run_id)):
+            click.echo(f"{table}\n")
+        return
     from photoclf.evaluate import evaluate as evaluate_run
 
     evaluation = evaluate_run(steps.find_run_named(workspace, run_id), workspace, progress=True)

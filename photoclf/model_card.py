@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from photoclf.errors import RunError
 from photoclf.run import Run
 
 _METRICS = {"f1": "F1", "recall": "recall", "precision": "precision", "roc_auc": "AUC"}
@@ -111,6 +112,36 @@ def _fragile(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def left_out_tables(run: Run) -> tuple[str, ...]:
+    """Return the card's tables of left-out sources: by split, over splits, beside it, by source.
+
+    The model that is released was trained on all of the sources; these are the same recipe's
+    figures on each split of the plan, trained without those that it is measured on.
+
+    Args:
+        run: The release.
+
+    Returns:
+        Markdown tables.
+
+    Raises:
+        RunError: If the run isn't a release.
+    """
+    release = run.release
+    if release is None:
+        raise RunError(
+            f"Left-out sources are told by a release. Received: {run.run_id}, a run. Train it on"
+            " each split of a plan, evaluate those, and: photoclf compare --plan."
+        )
+    found = release["left_out"]
+    return (
+        _splits(found["splits"]),
+        _summary(found["summary"]),
+        _beside(release["beside"]),
+        _sources(found["sources"]),
+    )
+
+
 def _head_of(config: Any) -> str:
     told = "photographs and each other class folder" if config.target != "label" else "two classes"
     weight = ", classes and sources balanced" if config.balance == "source" else ""
@@ -155,25 +186,25 @@ def _summary(summary: Mapping[str, Mapping[str, float]]) -> str:
     return _table(("over the splits", "mean", "worst"), rows)
 
 
-def _beside(beside: Mapping[str, Any]) -> str:
-    rows = [
+def _beside(rows: Iterable[Mapping[str, Any]]) -> str:
+    cells = [
         (
             row["config"],
             *(
-                f"{_number(row[f'{name}_mean'])} / {_number(row[f'{name}_worst'])}"
+                f"{_number(row[name]['mean'])} ± {_number(row[name]['margin'])}"
+                f" / {_number(row[name]['worst'])}"
                 for name in ("f1", "roc_auc")
             ),
-            f"{row['splits']} of {row['planned']}",
+            str(row["splits"]),
         )
-        for row in beside["configs"]
+        for row in rows
     ]
-    blind = beside["metadata_f1"]
-    rows.append(
-        ("file properties alone", f"{_number(blind['mean'])} / {_number(blind['worst'])}", "", "")
+    told = (
+        "F1 here at each run's own threshold (highest F1 on its val side). Mean with the 95 %"
+        " margin that its splits' bootstrap intervals give, and worst split."
     )
-    told = "F1 here at each run's own threshold (highest F1 on val), over all splits."
     header = ("config", "F1 mean / worst", "AUC mean / worst", "splits")
-    return f"{told}\n\n{_table(header, rows)}"
+    return f"{told}\n\n{_table(header, cells)}"
 
 
 def _sources(sources: Iterable[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from photoclf.model_card import model_card
 from photoclf.models import KINDS
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.plan_results import plan_results
+from photoclf.recipe_results import ENOUGH_PHOTOS
 from photoclf.run import HEAD, RELEASE, TRAINED_ON, TRAINED_ON_DIGITS, Run, finish_run
 from photoclf.runs import load_run
 from photoclf.schema import STRESS
@@ -104,16 +106,39 @@ def _decided(run: Run, left_out: LeftOut, workspace: Workspace) -> dict[str, Any
     }
 
 
-def _beside(workspace: Workspace) -> dict[str, Any]:
+def _beside(workspace: Workspace) -> list[dict[str, Any]]:
     """Summarise every config that was evaluated on the plan, and file properties alone."""
-    results = plan_results(workspace)
-    first = results.runs.groupby("choices").run.first()
-    told = [_described(load_run(workspace.models, first[name])) for name in results.summary.choices]
-    blind = results.runs.groupby("split").metadata_f1.first().astype(float)
-    return {
-        "configs": _records(results.summary.assign(config=told)),
-        "metadata_f1": {"mean": number(blind.mean()), "worst": number(blind.min())},
-    }
+    runs = plan_results(workspace).runs
+    rows = []
+    for _, group in runs.groupby("choices", sort=False):
+        one_a_split = group.drop_duplicates("split")
+        found = [read_evaluation(load_run(workspace.models, run)) for run in one_a_split.run]
+        rows.append(
+            {"config": _described(found[0].run)} | _over([f.figures["test"] for f in found])
+        )
+        blind = [f.figures["baseline_metadata"] for f in found]
+    known = [figures for figures in blind if figures is not None]
+    if known:
+        rows.append({"config": "file properties alone"} | _over(known))
+    return sorted(rows, key=lambda row: -(row["roc_auc"]["mean"] or 0))
+
+
+def _over(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Average F1 and the area under the ROC curve over splits, with 95 % margins of the means."""
+    told: dict[str, Any] = {"splits": len(figures)}
+    for metric in ("f1", "roc_auc"):
+        rows = [f for f in figures if metric == "roc_auc" or f["photos"] >= ENOUGH_PHOTOS]
+        rows = [f for f in rows or figures if f["metrics"][metric] is not None]
+        values = np.array([f["metrics"][metric] for f in rows])
+        # Of independent splits: the halves of their bootstrap intervals, added as errors are.
+        pairs = np.array([f["intervals"][metric] for f in rows], float).reshape(-1, 2)
+        margin = np.sqrt((((pairs[:, 1] - pairs[:, 0]) / 2) ** 2).sum()) / max(len(rows), 1)
+        told[metric] = {
+            "mean": number(values.mean()) if len(values) else None,
+            "margin": number(margin),
+            "worst": number(values.min()) if len(values) else None,
+        }
+    return told
 
 
 def _described(run: Run) -> str:

@@ -207,6 +207,19 @@ def test_its_errors_are_mapped_once_and_a_changed_image_is_left_out(made, monkey
     shutil.rmtree(run.eval_folder)
 
 
+def test_the_command_line_shows_its_figures_on_left_out_sources(made):
+    _, workspace = made
+    arguments = ["evaluate", "--workspace", str(workspace.root), "--plan"]
+    shown = CliRunner().invoke(main, [*arguments, "--run", "release"])
+    assert shown.exit_code == 0, shown.output
+    assert "| s0 |" in shown.output
+    assert "file properties alone" in shown.output
+    other = list_runs(workspace.models)[0].run_id
+    refused = CliRunner().invoke(main, [*arguments, "--run", other])
+    assert refused.exit_code == 1
+    assert "compare --plan" in refused.output
+
+
 def test_a_project_without_a_release_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "release_folder", lambda: tmp_path / "none")
     with pytest.raises(RunError, match="photoclf release"):
