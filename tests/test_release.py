@@ -213,7 +213,7 @@ def test_the_command_line_shows_its_figures_on_left_out_sources(made):
     shown = CliRunner().invoke(main, [*arguments, "--run", "release"])
     assert shown.exit_code == 0, shown.output
     assert "| s0 |" in shown.output
-    assert "file properties alone" in shown.output
+    assert "efficientnet_lite0, 32 px" in shown.output, "its own recipe, beside others"
     other = list_runs(workspace.models)[0].run_id
     refused = CliRunner().invoke(main, [*arguments, "--run", other])
     assert refused.exit_code == 1
