@@ -1,7 +1,6 @@
 """One subcommand a verb; nothing is computed here."""
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 from photoclf import cli_archive, cli_recipes, options
 from photoclf.config import RunConfig
-from photoclf.errors import ArchiveError
+from photoclf.errors import PhotoclfError
 from photoclf.paths import Workspace
 
 # Each command imports what it needs when it runs: `photoclf --help` must answer at once.
@@ -153,7 +152,7 @@ def evaluate(workspace: Workspace, run_id: str, plan: bool) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @options.workspace
 @options.run_id
 @click.option(
@@ -167,11 +166,11 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
     from photoclf import steps
     from photoclf.predict import summarise
 
-    run = steps.find_run_named(workspace, run_id)
+    run = steps.find_run_named(workspace, run_id, or_release=True)
     out = out or workspace.reports / run.run_id / "predictions.csv"
     predictions = steps.predict(workspace, folder, run, out=out, progress=True)
     counts = ", ".join(f"{what} {n}" for what, n in summarise(predictions).items())
-    click.echo(f"{len(predictions)} files: {counts}\n{out}")
+    click.echo(f"{len(predictions)} files, by {run.run_id}: {counts}\n{out}")
 
 
 @main.command()
@@ -185,8 +184,10 @@ def report(workspace: Workspace, run_id: str, lang: str) -> None:
     from photoclf.report import render_report
 
     run = steps.find_run_named(workspace, run_id)
-    with suppress(ArchiveError):  # without the archive the page has no pictures, and says so
+    try:
         explain_errors(run, workspace)
+    except (PhotoclfError, OSError) as error:  # the page does without
+        click.echo(f"the page won't show where the model looked: {error}", err=True)
     click.echo(render_report(run, workspace, lang=lang))
 
 

@@ -58,7 +58,13 @@ def release(workspace: Workspace, archive: Path | None, **choices: Any) -> None:
 @options.workspace
 @options.on_split
 @options.run_id
-@click.option("--images", default=600, show_default=True, help="Test images at most.")
+@click.option(
+    "--images",
+    type=click.IntRange(2),
+    default=600,
+    show_default=True,
+    help="Test images at most.",
+)
 def stress(workspace: Workspace, run_id: str, images: int) -> None:
     """Measure an evaluated run on test images that are spoilt more and more."""
     from photoclf import steps

@@ -14,6 +14,7 @@ from photoclf.classifier import Classifier, score_cached
 from photoclf.errors import RunError
 from photoclf.figures import measured, number
 from photoclf.files import read_json, write_json
+from photoclf.heat import HEAT
 from photoclf.intervals import exact_interval
 from photoclf.label_check import find_suspects
 from photoclf.metrics import choose_threshold, classification_metrics, confusion
@@ -106,6 +107,7 @@ def evaluate(
     val, test = (predictions[predictions.split == side] for side in ("val", "test"))
     predictions["decision"] = np.where(predictions.score >= threshold, "photo", "other")
     seed = run.config.seed
+    _forget_others(run, split_hash(split))
     openings = _record_opening(run, split_hash(split), len(test))
     figures = {
         "run_id": run.run_id,
@@ -124,7 +126,7 @@ def evaluate(
         "baseline_metadata": _baseline_metadata(workspace, split, draws, seed),
         "by_class_folder": _errors_by(test, threshold, ["class_folder"]),
         "by_source": _errors_by(test, threshold, ["class_folder", "source"]),
-        "test_openings": len(openings),
+        "test_openings": int((openings.split_hash == split_hash(split)).sum()),
         "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
     }
     write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
@@ -197,8 +199,9 @@ def _baseline_other(test: pd.DataFrame) -> dict[str, Any]:
 def _baseline_metadata(
     workspace: Workspace, split: pd.DataFrame, draws: int, seed: int
 ) -> dict[str, Any] | None:
-    """Figures of a classifier that sees no picture; `None` in a workspace without an audit."""
-    if not workspace.audit.is_file():
+    """Figures of a classifier that sees no picture; `None` where it has nothing to learn from."""
+    taught = split[split.split == "train"].label.nunique() == 2
+    if not taught or not workspace.audit.is_file():
         return None
     return shortcut_baseline(read_table(workspace.audit, AUDIT), split, seed=seed, draws=draws)
 
@@ -218,6 +221,14 @@ def _errors_by(test: pd.DataFrame, threshold: float, keys: list[str]) -> list[di
             | {"low": low, "high": high}
         )
     return rows
+
+
+def _forget_others(run: Run, split: str) -> None:
+    """Remove what was measured of a release on another split: it would stand beside this one's."""
+    metrics = run.eval_folder / "metrics.json"
+    if metrics.is_file() and read_json(metrics).get("split_hash") != split:
+        for name in ("stress.csv", HEAT):
+            (run.eval_folder / name).unlink(missing_ok=True)
 
 
 def _record_opening(run: Run, split: str, images: int) -> pd.DataFrame:

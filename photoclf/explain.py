@@ -11,7 +11,7 @@ from photoclf.errors import RunError
 from photoclf.evaluate import read_evaluation
 from photoclf.export import load_model
 from photoclf.files import replacing, sha256_bytes
-from photoclf.heat import HEAT, read_heat
+from photoclf.heat import HEAT, heat_is_of
 from photoclf.models import KINDS, build_model
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.run import HEAD, Run
@@ -25,7 +25,8 @@ def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """Map where an image's pixels speak for "photo".
 
     The features are those after the last convolution, before anything makes them smaller. Each is
-    weighted by the mean gradient of the photo's log-odds, rather than of its probability, whose
+    weighted by the mean gradient of the photo's log-odds (what a head sees of earlier stages has no
+    part in it), rather than of its probability, whose
     gradient vanishes for images that the model is sure of. Negative sums are cut off, so an image
     in which nothing speaks for "photo" gets zeros.
 
@@ -68,7 +69,7 @@ def explain_errors(
         RunError: If the run wasn't evaluated, or its model isn't what was recorded.
     """
     errors = read_evaluation(run).errors().head(most)
-    if read_heat(run).keys() == set(errors.pathname):
+    if heat_is_of(run, errors.pathname):
         return
     config = run.config.resolved()
     assert config.image_size is not None
@@ -84,6 +85,7 @@ def explain_errors(
     with replacing(run.eval_folder / HEAT) as file:
         np.savez_compressed(
             file,
+            wanted=np.array(list(errors.pathname), np.str_),
             pathnames=np.array(list(pixels), np.str_),
             pixels=np.array(list(pixels.values()), np.uint8),
             heat=(heat * 255).astype(np.uint8),
@@ -144,4 +146,7 @@ def _heat(body: keras.Model, head: keras.layers.Dense, pixels: np.ndarray) -> np
 
 def _log_odds(last: "tf.Tensor", head: keras.layers.Dense) -> "tf.Tensor":
     logits = tf.matmul(last, head.kernel) + head.bias
-    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    # Photographs come last, see `heads.fit_head`; so they do in a two-way softmax.
+    return logits[:, -1] - tf.reduce_logsumexp(logits[:, :-1], axis=1)

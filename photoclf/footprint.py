@@ -4,7 +4,7 @@ import math
 
 from photoclf.backend import keras
 from photoclf.config import RunConfig
-from photoclf.errors import ConfigError
+from photoclf.errors import ConfigError, WeightsError
 from photoclf.models import build_model
 
 # Bytes a trial takes whatever its network: TensorFlow, the kernel, pixels fed ahead.
@@ -29,7 +29,7 @@ def network_memory(config_json: str) -> int | str:
     try:
         config = RunConfig.from_json(config_json)
         model = build_model(config)
-    except ConfigError as error:
+    except (ConfigError, WeightsError) as error:
         return str(error)
     outputs = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     batch = outputs * _PER_OUTPUT * config.batch_size

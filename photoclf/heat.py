@@ -1,6 +1,7 @@
 """Where a run looked in its most confident errors: maps on disk, and pictures of them."""
 
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -26,6 +27,15 @@ def read_heat(run: Run) -> dict[str, tuple[np.ndarray, np.ndarray]]:
             return {str(name): (pixels, warm) for name, pixels, warm in rows}
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         return {}
+
+
+def heat_is_of(run: Run, pathnames: Iterable[str]) -> bool:
+    """Tell whether these images were asked to be mapped, whether each could be read or not."""
+    try:
+        with np.load(run.eval_folder / HEAT, allow_pickle=False) as arrays:
+            return arrays["wanted"].tolist() == list(pathnames)
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def overlaid(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a config is worth on sources that it never saw: its runs on a plan's splits, together."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,23 +34,31 @@ class LeftOut:
 
     images: pd.DataFrame
 
-    def threshold(self, without: str = "") -> float:
+    def without_sources(self, sources: Iterable[str]) -> "LeftOut":
+        """Return the same without some sources, in whichever splits they are."""
+        return LeftOut(self.images[~self.images.source.isin(list(sources))])
+
+    def without_images(self, pathnames: Iterable[str]) -> "LeftOut":
+        """Return the same without some images, in whichever splits they are."""
+        return LeftOut(self.images[~self.images.pathname.isin(list(pathnames))])
+
+    def threshold(self) -> float:
         """Return the threshold at which photographs and the hardest kind err alike.
 
         Errors are the mean over sources, so that large sources don't decide alone; the hardest
-        kind is the class folder with the highest share taken for photographs.
-
-        Args:
-            without: A split to leave out, whose own threshold is to come from the others.
+        kind is the class folder with the highest share taken for photographs. Where there are no
+        photographs or no others, it is 0.5.
         """
-        rows = self.images[self.images.split != without]
-        missed = _error_curves(rows[rows.label == 1]).mean(axis=0)
+        rows = self.images
         others = rows[rows.label == 0]
+        if others.empty or len(others) == len(rows):
+            return 0.5
+        missed = _error_curves(rows[rows.label == 1]).mean(axis=0)
         kinds = [_error_curves(kind).mean(axis=0) for _, kind in others.groupby("class_folder")]
         return float(_STEPS[np.argmin(np.abs(missed - np.max(kinds, axis=0)))])
 
     def figures(self, *, draws: int, seed: int) -> dict[str, Any]:
-        """Measure each split at the threshold that the other splits give.
+        """Measure each split at the threshold that the sources which aren't in it give.
 
         Args:
             draws: Bootstrap draws over groups for the 95 % intervals.
@@ -63,7 +72,7 @@ class LeftOut:
         """
         splits, wrong = [], []
         for name, rows in self.images.groupby("split", sort=False):
-            threshold = self.threshold(without=str(name))
+            threshold = self.without_sources(set(rows.source)).threshold()
             told = {"split": name, "threshold": threshold, "sources": sorted(set(rows.source))}
             figures = measured(
                 rows.label, rows.score, threshold, rows.group, draws=draws, seed=seed

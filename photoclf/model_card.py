@@ -65,9 +65,9 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         "## On sources that it never saw",
         "What to expect of a new client. The same recipe was trained anew on each split of a plan"
         " that leaves whole sources, and families of sources, out; the threshold of a split comes"
-        " from the others. **An unlucky new source can still hurt: read the worst split and the"
-        " worst sources.** The recipe was chosen on these splits among some thirty, so that its"
-        " figures are a little too good.",
+        " from the sources that aren't in it. **An unlucky new source can still hurt: read the"
+        " worst split and the worst sources.** The recipe was chosen on these splits among some"
+        " thirty, so that its figures are a little too good.",
         _splits(left_out["splits"]),
         _summary(left_out["summary"]),
         "Intervals: bootstrap over groups. F1 depends on the share of photographs: compare splits"

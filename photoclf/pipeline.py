@@ -215,7 +215,8 @@ def run_demo(
 def _show_release(workspace: Workspace, say: Callable[[str], None]) -> None:
     """Evaluate the release on the demo archive, none of whose images it was trained on."""
     run = load_run(workspace.models, RELEASE)
-    done = (run.eval_folder / "metrics.json").is_file()
+    path, wanted = run.eval_folder / "metrics.json", split_hash(read_split(workspace.split))
+    done = path.is_file() and read_json(path).get("split_hash") == wanted
     evaluation = read_evaluation(run) if done else evaluate(run, workspace)
     test, chosen = evaluation.figures["test"], read_choice(workspace.choice, workspace.models)
     wrong = test["confusion"]["fp"] + test["confusion"]["fn"]

@@ -70,11 +70,23 @@ def fit_probe(
             view = f"piece_{number}"
             yield view_features(archive, split, extractor, view, folder, progress=progress)
 
+    def values(features: Features, rows: pd.DataFrame) -> np.ndarray:
+        kept = np.flatnonzero(columns)
+        return features.values[np.ix_(features.rows(rows.pathname), kept)]
+
     plain = cached_features(cache, split, extractor, folder, progress=progress)
-    wanted = [features.of(*parts_of(config)) for features in (plain, *pieces())]
+    columns = np.zeros(plain.values.shape[1], bool)
+    for part in parts_of(config):
+        columns[plain.parts[part]] = True
+    learnt, seen = values(plain, train), {"": train, "val_": val}
+    sides = {prefix: values(plain, rows) for prefix, rows in seen.items()}
+    del plain
+    # One view at a time: all of all sides' features at once take many times the memory.
+    for features in pieces():
+        learnt = np.concatenate([learnt, values(features, train)])
     head = fit_head(
-        np.concatenate([features.values[features.rows(train.pathname)] for features in wanted]),
-        pd.concat([train] * len(wanted), ignore_index=True),
+        learnt,
+        pd.concat([train] * (1 + config.pieces), ignore_index=True),
         target=config.target,
         balance=config.balance,
         strength=config.strength,
@@ -83,13 +95,13 @@ def fit_probe(
         head,
         {
             f"{prefix}{name}": value
-            for prefix, rows in (("", train), ("val_", val))
-            for name, value in _measures(head, wanted[0], rows).items()
+            for prefix, rows in seen.items()
+            for name, value in _measures(head, sides[prefix], rows).items()
         },
     )
 
 
-def _measures(head: Head, features: Features, rows: pd.DataFrame) -> dict[str, float]:
-    scores = head.scores(features.values[features.rows(rows.pathname)])
+def _measures(head: Head, values: np.ndarray, rows: pd.DataFrame) -> dict[str, float]:
+    scores = head.scores(values)
     metrics = classification_metrics(rows.label, scores, 0.5)
     return {"loss": metrics["log_loss"], "accuracy": metrics["accuracy"]}

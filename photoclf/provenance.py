@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +37,7 @@ def collect_provenance(
     seed: int,
     threads: int | None,
     weights: dict[str, Any] | None = None,
+    pieces: Sequence[str] = (),
     repository: Path | None = None,
 ) -> dict[str, Any]:
     """Collect what a run's result depends on.
@@ -47,14 +49,16 @@ def collect_provenance(
         threads: Processor threads that the run may use; `None` for all.
         weights: Where the pretrained weights come from, see `pretrained.weights_facts`; `None`
             when training starts from random ones.
+        pieces: How the pieces of training images are drawn, see `views.piece_keys`.
         repository: The checkout whose commit and lock are recorded; the one this package lies in
             by default.
 
     Returns:
         What JSON takes: `started_at` (UTC), `commit` and `dirty` (`None` outside git; dirty when
         a file was changed or added since the commit), `lock_hash` (`None` without a lock file),
-        `split_hash`, `manifest_hash`, `seed`, `threads`, `weights`, `cpu` (`model`, `machine`,
-        `features`, `count`), `system` and `versions`. No host name, no user name, no path.
+        `split_hash`, `manifest_hash`, `seed`, `threads`, `weights`, `pieces`, `cpu` (`model`,
+        `machine`, `features`, `count`), `system` and `versions`. No host name, no user name, no
+        path.
     """
     repository = _checkout() if repository is None else Path(repository)
     commit, dirty = _commit(repository)
@@ -68,6 +72,7 @@ def collect_provenance(
         "seed": seed,
         "threads": threads,
         "weights": weights,
+        "pieces": list(pieces),
         "cpu": _cpu(),
         "system": platform.system(),
         "versions": _versions(),

@@ -80,15 +80,23 @@ class Run:
         Raises:
             RunError: If it isn't what the release was made with.
         """
-        if not (self.folder / RELEASE).is_file():
+        if not self.is_release:
             return None
         self.check_hash(RELEASE)
         return self.read_object(RELEASE, "threshold", "temperature", "threshold_rule")
 
     @property
+    def is_release(self) -> bool:
+        """Whether this is a release: what it finished with tells, else what is there."""
+        if not self.done:
+            return (self.folder / RELEASE).is_file()
+        hashes = self.read_object("done", "sha256")["sha256"]
+        return isinstance(hashes, dict) and RELEASE in hashes
+
+    @property
     def hashed(self) -> tuple[str, ...]:
         """The files that `done` vouches for."""
-        return HASHED_OF_RELEASE if (self.folder / RELEASE).is_file() else HASHED
+        return HASHED_OF_RELEASE if self.is_release else HASHED
 
     @property
     def whole(self) -> bool:
@@ -198,7 +206,8 @@ class Run:
             RunError: If it is missing or another one.
         """
         hashes = self.read_object("done", "sha256")["sha256"]
-        expected, received = hashes.get(name), sha256_file(self.need(name))
+        known = hashes if isinstance(hashes, dict) else {}
+        expected, received = known.get(name), sha256_file(self.need(name))
         if received != expected:
             raise RunError(
                 f"{name} of the run {self.run_id} must be the file that the run finished with.\n"

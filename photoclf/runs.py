@@ -18,6 +18,7 @@ from photoclf.schema import EVENTS, check_table
 from photoclf.shipped import NAME as RELEASE
 from photoclf.shipped import lay_release
 from photoclf.split import read_split, split_hash
+from photoclf.views import piece_keys
 
 __all__ = [
     "Run",
@@ -247,7 +248,10 @@ def _is_of(run: Run, resolved: RunConfig, split_hash: str) -> bool:
     if run.done and not run.whole:
         return False
     try:
-        return run.config.resolved() == resolved and is_on_split(run, split_hash)
+        # Pieces are drawn: the same choices with another way of drawing are another run.
+        drawn = piece_keys(resolved.pieces)
+        same = run.config.resolved() == resolved and run.provenance.get("pieces", drawn) == drawn
+        return same and is_on_split(run, split_hash)
     except (RunError, ConfigError, ValueError):
         # A half-deleted run, or one of a version with other parameters, is not the one sought;
         # it must not stop the search either.

@@ -146,6 +146,8 @@ STRESS = Table(
     {
         "change": "str",
         "level": "float64",
+        "threshold": "float64",
+        "temperature": "float64",
         "images": "int64",
         "photos": "int64",
         **{

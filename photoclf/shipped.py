@@ -8,12 +8,16 @@ from photoclf.errors import RunError
 from photoclf.paths import release_folder
 
 NAME = "release"
+# Marks a copy, which follows the project's release; one that the workspace made stays.
+_COPY = ".copy"
 
 
 def lay_release(models: Path) -> Path:
-    """Copy the release into a workspace, unless it is there.
+    """Copy the release into a workspace, unless it is there or the workspace made its own.
 
-    It is copied and not used in its place, so that evaluating it writes nothing into the project.
+    It is copied and not used in its place, so that evaluating it writes nothing into the project
+    (but in a checkout that is its own workspace). A copy that lacks a file, or of another release
+    than the project's, is laid anew, without what was evaluated.
 
     Args:
         models: The workspace's `models/`; made if missing.
@@ -24,24 +28,35 @@ def lay_release(models: Path) -> Path:
     Raises:
         RunError: If no release comes with this project.
     """
-    place = Path(models) / NAME
-    if (place / "done").is_file():  # copied last
+    place, source = Path(models) / NAME, release_folder()
+    if (place / "done").is_file() and not _is_stale(place, source):
         return place
-    source = release_folder()
     if not (source / "done").is_file():
         raise RunError(
             f"A release must come with the project. Received: none in {source}. Make one"
             " (photoclf release), or name a run of your own."
         )
-    files = sorted(path for path in source.iterdir() if path.is_file() and path.name != "done")
+    shutil.rmtree(place / "eval", ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
-    for file in [*files, source / "done"]:
-        temporary = place / f".{file.name}.{os.getpid()}.tmp"
-        shutil.copyfile(file, temporary)
-        os.replace(temporary, place / file.name)
+    (place / _COPY).touch()
+    for name in [*sorted(_files(source) - {"done"}), "done"]:  # which tells that all is there
+        temporary = place / f".{name}.{os.getpid()}.tmp"
+        shutil.copyfile(source / name, temporary)
+        os.replace(temporary, place / name)
     return place
 
 
 def release_comes_with_project() -> bool:
     """Tell whether there is a release to lay."""
     return (release_folder() / "done").is_file()
+
+
+def _is_stale(place: Path, source: Path) -> bool:
+    if not (place / _COPY).is_file() or not (source / "done").is_file():
+        return False
+    same = (place / "done").read_bytes() == (source / "done").read_bytes()
+    return not same or not _files(source) <= _files(place)
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file() and path.name[0] != "."}

@@ -56,7 +56,7 @@ def split_to_evaluate(run: Run, workspace: Workspace) -> pd.DataFrame:
 
     Returns:
         The split that the run was trained on. For a release that was trained on another one, the
-        split that is worked on, without the images that the release was trained on.
+        split that is worked on, without the groups of images that the release was trained on.
 
     Raises:
         SplitError: If there is no such split, it leaks, or nothing is left of a side.
@@ -67,7 +67,9 @@ def split_to_evaluate(run: Run, workspace: Workspace) -> pd.DataFrame:
     split = read_split(workspace.split)
     run.check_hash(TRAINED_ON)
     known = set(run.need(TRAINED_ON).read_text(encoding="ascii").split())
-    left = split[~split.sha256.str[:TRAINED_ON_DIGITS].isin(known)]
+    learnt = split.sha256.str[:TRAINED_ON_DIGITS].isin(known)
+    # With their groups: a copy in another encoding is no other image.
+    left = split[~split.group.isin(set(split.group[learnt]))]
     for side in ("val", "test"):
         if left[left["split"] == side].label.nunique() < 2:
             raise SplitError(

@@ -210,9 +210,20 @@ def predict(
     return predict_folder(folder, run, out=out, progress=progress)
 
 
-def find_run_named(workspace: Workspace, run_id: str = "") -> Run:
-    """Find a run by name; without one, what comparing chose, or the release before that."""
-    if not run_id and not workspace.choice.is_file() and release_comes_with_project():
+def find_run_named(workspace: Workspace, run_id: str = "", *, or_release: bool = False) -> Run:
+    """Find a run by name; without one, what comparing chose.
+
+    Args:
+        workspace: Holds the runs.
+        run_id: The name; `release` is the one that comes with the project.
+        or_release: Whether the release is taken while nothing was chosen.
+    """
+    if (
+        or_release
+        and not run_id
+        and not workspace.choice.is_file()
+        and release_comes_with_project()
+    ):
         run_id = RELEASE
     if run_id:
         return load_run(workspace.models, run_id)

@@ -3,6 +3,7 @@
 import functools
 import io
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from tqdm import tqdm
 
 from photoclf.classifier import BATCH_SIZE, Classifier
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS, decode_image, made_of_same_bytes
-from photoclf.errors import RunError
+from photoclf.errors import ConfigError, RunError
+from photoclf.evaluate import read_evaluation
 from photoclf.files import sha256_text
 from photoclf.intervals import exact_interval
 from photoclf.metrics import confusion
@@ -22,11 +24,12 @@ from photoclf.run import Run
 from photoclf.schema import STRESS, check_table
 from photoclf.split_files import split_to_evaluate
 from photoclf.tables import write_table
-from photoclf.workers import isolated_pool
+from photoclf.workers import Lost, isolated_pool
 
 # Longer sides are reduced to this first: what is done to a page of 70 million pixels would take
 # seconds, and the network would never see it.
 _LONGEST = 1024
+IMAGES, _LEAST = 600, 2
 Change = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 
@@ -102,13 +105,14 @@ def stress(
     workspace: Workspace,
     *,
     archive: str | Path | None = None,
-    images: int = 600,
+    images: int = IMAGES,
+    decision: tuple[float, float] | None = None,
     workers: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Measure an evaluated run on test images that are spoilt more and more.
 
-    Threshold and temperature stay what evaluation chose. What is drawn (noise) depends on an
+    What is drawn (noise) depends on an
     image's bytes alone.
 
     Args:
@@ -117,6 +121,7 @@ def stress(
         archive: The archive's folder, see `paths.resolve_archive`.
         images: Test images at most, half of them photographs where there are enough; which ones
             depends on their contents.
+        decision: Threshold and temperature; those that evaluation chose by default.
         workers: Processes, see `workers.isolated_pool`.
         progress: Whether to show a bar.
 
@@ -125,9 +130,16 @@ def stress(
         level, `none` first.
 
     Raises:
-        RunError: If the run has no exported model, or an image isn't what it was in the audit.
+        RunError: If the run wasn't evaluated or has no exported model, or an image isn't what it
+            was in the audit.
     """
+    if images < _LEAST:
+        raise ConfigError(f"`images` must be {_LEAST} or more. Received: {images}.")
+    if decision is None and run.release is None:
+        read_evaluation(run)  # whoever isn't evaluated has no threshold yet
     classifier = Classifier.load(run)
+    if decision is not None:
+        classifier = replace(classifier, threshold=decision[0], temperature=decision[1])
     test = split_to_evaluate(run, workspace).query("split == 'test'")
     chosen = _some(test, images)
     place = resolve_archive(archive, workspace)
@@ -181,8 +193,9 @@ def _scores(
     batch: list[np.ndarray] = []
     for path, result in zip(pathnames, results, strict=True):
         if not isinstance(result, bytes):
+            what = result.reason if isinstance(result, Lost) else result
             raise RunError(
-                f"An image must be what it was in the audit. Received: {path!r}, {result}."
+                f"An image must be what it was in the audit. Received: {path!r}, {what}."
                 " Audit the archive again: photoclf audit."
             )
         batch.append(np.frombuffer(result, np.uint8).reshape(side, side, 3))
@@ -202,7 +215,12 @@ def _some(test: pd.DataFrame, images: int) -> pd.DataFrame:
 
 def _row(labels: pd.Series, scores: np.ndarray, classifier: Classifier) -> dict[str, float]:
     counts = confusion(labels, scores, classifier.threshold)
-    row: dict[str, float] = {"images": len(labels), "photos": int(labels.sum())}
+    row: dict[str, float] = {
+        "threshold": classifier.threshold,
+        "temperature": classifier.temperature,
+        "images": len(labels),
+        "photos": int(labels.sum()),
+    }
     for name, of in (("recall", counts["fn"]), ("precision", counts["fp"])):
         total = counts["tp"] + of
         row[name] = counts["tp"] / total if total else np.nan

@@ -31,6 +31,7 @@ from photoclf.run import Run, create_run, finish_run, verify_run, write_val_scor
 from photoclf.runs import find_run
 from photoclf.split import read_split, split_hash
 from photoclf.training_views import is_frozen, is_pretrained, set_head, training_view
+from photoclf.views import piece_keys
 
 # Images on which the exported model must agree with the original.
 CHECKED_IMAGES = 256
@@ -158,6 +159,7 @@ def _provenance(
         seed=config.seed,
         threads=threads,
         weights=weights_facts(config.model),
+        pieces=piece_keys(config.pieces),
     )
 
 

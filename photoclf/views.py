@@ -72,6 +72,11 @@ def packed_view(item: tuple[Path, str], view: str, image_size: int) -> bytes | s
     return made_of_same_bytes(item, lambda data: render_view(data, view, image_size).tobytes())
 
 
+def piece_keys(pieces: int) -> list[str]:
+    """Return the `view_key` of each of the first pieces of an image, see `render_view`."""
+    return [view_key(f"piece_{number}") for number in range(1, pieces + 1)]
+
+
 def view_key(view: str) -> str:
     """Return a text that changes whenever the view's pixels would.
 

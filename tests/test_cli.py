@@ -50,7 +50,7 @@ def test_help_of_train_gives_every_field_of_a_run_with_its_default(call):
         (["compare"], 1, "must exist"),
         (["evaluate"], 1, "Compare the runs first"),
         (["evaluate", "--run", "20260101-000000_x_00000000"], 1, "must be one of"),
-        (["predict", "nowhere"], 1, "Compare the runs first"),
+        (["predict", "nowhere"], 2, "does not exist"),
         (["split", "--val-fraction", "1.5"], 2, "0<x<1"),
         (["split", "--val-fraction", "nan"], 2, ""),
         (["pipeline", "--val-fraction", "0.5", "--test-fraction", "0.5"], 2, "left to train"),

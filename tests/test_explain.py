@@ -74,3 +74,20 @@ def test_a_model_without_a_convolution_is_told():
     x = keras.layers.Dense(1)(keras.layers.Flatten()(pixels))
     with pytest.raises(RunError, match="needs a model with a convolution"):
         grad_cam(keras.Model(pixels, x, name="flat"), planted(1, 0)[0])
+
+
+@pytest.mark.parametrize("features", ["pooled", "stages"])
+def test_of_several_kinds_the_photograph_is_explained(features):
+    config = RunConfig(model="efficientnet_lite0", image_size=64, features=features)
+    model = build_model(config, kinds=4)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    kernel, bias = model.get_layer("kinds").get_weights()
+    kernel[:] = 0
+    model.get_layer("kinds").set_weights([kernel, bias])
+    assert grad_cam(model, pixels).max() == 0
+    warmest = []
+    for sign in (1, -1):  # features of either sign speak for photographs, the last kind
+        kernel[:, -1] = sign
+        model.get_layer("kinds").set_weights([kernel, bias])
+        warmest.append(grad_cam(model, pixels).max())
+    assert max(warmest) == 1

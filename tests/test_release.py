@@ -22,6 +22,7 @@ from photoclf.left_out import LeftOut, measure_left_out
 from photoclf.paths import Workspace
 from photoclf.predict import predict_folder
 from photoclf.release import make_release
+from photoclf.run import Run
 from photoclf.runs import list_runs, load_run, verify_run
 from photoclf.schema import EVALUATION, SPLIT, STRESS
 from photoclf.split import read_split
@@ -132,7 +133,7 @@ def test_another_workspace_predicts_with_it_when_nothing_else_is_named(brought, 
     arguments = ["predict", str(archive / "Photo"), "--workspace", str(workspace.root)]
     result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "p.csv")])
     assert result.exit_code == 0, result.output
-    assert "24 files: photo 24" in result.output
+    assert "24 files, by release: photo 24" in result.output
 
 
 def test_it_is_evaluated_on_another_archive_at_its_own_threshold(brought):
@@ -198,6 +199,7 @@ def test_its_errors_are_mapped_once_and_a_changed_image_is_left_out(made, monkey
     explain_errors(run, workspace)
     changed.write_bytes(before)
     assert sorted(read_heat(run)) == names[1:]
+    (run.eval_folder / "heat.npz").unlink()
     explain_errors(run, workspace)
     assert sorted(read_heat(run)) == names
     monkeypatch.setattr(explain, "grad_cam", lambda *_: pytest.fail("mapped again"))
@@ -218,6 +220,48 @@ def test_the_command_line_shows_its_figures_on_left_out_sources(made):
     refused = CliRunner().invoke(main, [*arguments, "--run", other])
     assert refused.exit_code == 1
     assert "compare --plan" in refused.output
+
+
+def test_a_copy_that_lacks_a_file_or_is_of_an_older_release_is_laid_anew(brought):
+    folder, workspace = brought
+    run = load_run(workspace.models, "release")
+    (run.folder / "release.json").unlink()
+    assert load_run(workspace.models, "release").release is not None
+    (run.folder / "eval").mkdir()
+    write_json(folder / "done", json.loads((folder / "done").read_text()) | {"finished_at": "x"})
+    load_run(workspace.models, "release")
+    assert not (run.folder / "eval").exists()
+    assert (run.folder / "done").read_bytes() == (folder / "done").read_bytes()
+
+
+def test_a_release_of_a_workspace_s_own_stays(made, brought):
+    run, workspace = made
+    before = (run.folder / "done").read_bytes()
+    assert load_run(workspace.models, "release").folder == run.folder
+    assert (run.folder / "done").read_bytes() == before
+
+
+def test_a_release_that_lost_its_decision_is_refused(made, tmp_path):
+    shutil.copytree(made[0].folder, tmp_path / "release")
+    (tmp_path / "release" / "release.json").unlink()
+    with pytest.raises(RunError, match=r"must hold release\.json"):
+        Classifier.load(Run(tmp_path / "release"))
+
+
+def test_a_copy_in_the_group_of_a_learnt_image_is_not_evaluated_on(brought, made, tmp_path):
+    _, workspace = brought
+    own = read_split(made[1].split)
+    learnt = own[own.split == "train"].iloc[:1]
+    archive = tmp_path / "other" / "archive"
+    shutil.copy(made[1].root.parent / "archive" / learnt.pathname.iloc[0], archive / "learnt.png")
+    with Image.open(archive / "learnt.png") as image:
+        image.save(archive / "copy.bmp")
+    pair = pd.concat([learnt, learnt]).assign(pathname=["learnt.png", "copy.bmp"], group="g")
+    pair["sha256"] = [sha256_file(archive / name) for name in pair.pathname]
+    table = pd.concat([read_split(workspace.split), pair.assign(split="test")])
+    write_table(table, workspace.split, SPLIT)
+    run = load_run(workspace.models, "release")
+    assert evaluate(run, workspace, draws=100).figures["test"]["images"] == 18
 
 
 def test_a_project_without_a_release_says_how_to_get_one(tmp_path, monkeypatch):
@@ -261,11 +305,11 @@ def test_the_threshold_is_where_photographs_and_the_hardest_kind_err_alike():
 
 def test_a_split_s_threshold_comes_from_the_others_and_errors_are_told_by_source():
     table = left_out({1: 30, 0: 0}, {1: 10, 0: 10})
-    assert table.threshold(without="b") <= 0.3
+    assert table.without_sources(["b0", "b1"]).threshold() <= 0.3
     figures = table.figures(draws=100, seed=0)
     assert [split["threshold"] for split in figures["splits"]] == [
-        table.threshold(without="a"),
-        table.threshold(without="b"),
+        table.without_sources(["a0", "a1"]).threshold(),
+        table.without_sources(["b0", "b1"]).threshold(),
     ]
     by_source = {row["source"]: row for row in figures["sources"]}
     assert by_source["a1"]["errors"] == 30
@@ -280,4 +324,10 @@ def test_stress_measures_every_change_and_level_on_the_same_images(made, tmp_pat
     assert len(table) == 1 + sum(len(levels) for _, levels in CHANGES.values())
     assert set(table.images) == {table.images[0]}
     assert ((table.recall_low <= table.recall) & (table.recall <= table.recall_high)).all()
-    pd.testing.assert_frame_equal(stress(run, workspace, workers=0), table)
+    told = made[0].release
+    decision = (told["threshold"], told["temperature"])
+    assert table.threshold[0] == decision[0], "at the release's threshold, not at its run's"
+    again = stress(run, workspace, decision=decision, workers=0)
+    pd.testing.assert_frame_equal(again, table)
+    with pytest.raises(ConfigError, match="2 or more"):
+        stress(run, workspace, images=0)

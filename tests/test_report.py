@@ -443,6 +443,7 @@ def stress_table(harsh=0.6):
         for level in levels:
             recall = harsh if (change, level) == ("blur", 16) else 0.95
             rows.append({"change": change, "level": level, "images": 60, "photos": 30})
+            rows[-1] |= {"threshold": 0.5, "temperature": 1.0}
             rows[-1] |= {"recall": recall, "recall_low": recall - 0.1, "recall_high": recall + 0.04}
             rows[-1] |= {"precision": 0.9, "precision_low": 0.8, "precision_high": 0.95}
     return check_table(pd.DataFrame(rows), STRESS)
