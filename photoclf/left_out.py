@@ -45,16 +45,17 @@ class LeftOut:
     def threshold(self) -> float:
         """Return the threshold at which photographs and the hardest kind err alike.
 
-        Errors are the mean over sources, so that large sources don't decide alone; the hardest
-        kind is the class folder with the highest share taken for photographs. Where there are no
+        Errors are the mean over sources, which weigh the square root of their size, as in training,
+        so that large sources don't decide alone; the hardest kind is the class folder with the
+        highest share taken for photographs. Where there are no
         photographs or no others, it is 0.5.
         """
         rows = self.images
         others = rows[rows.label == 0]
         if others.empty or len(others) == len(rows):
             return 0.5
-        missed = _error_curves(rows[rows.label == 1]).mean(axis=0)
-        kinds = [_error_curves(kind).mean(axis=0) for _, kind in others.groupby("class_folder")]
+        missed = _mean_errors(rows[rows.label == 1])
+        kinds = [_mean_errors(kind) for _, kind in others.groupby("class_folder")]
         return float(_STEPS[np.argmin(np.abs(missed - np.max(kinds, axis=0)))])
 
     def figures(self, *, draws: int, seed: int) -> dict[str, Any]:
@@ -124,13 +125,14 @@ def measure_left_out(
     return LeftOut(pd.concat(tables, ignore_index=True)[columns])
 
 
-def _error_curves(rows: pd.DataFrame) -> np.ndarray:
-    """Return the share of wrong decisions at each step, a row a source, (sources, steps)."""
-    curves = []
+def _mean_errors(rows: pd.DataFrame) -> np.ndarray:
+    """Return the share of wrong decisions at each step, (steps,)."""
+    curves, sizes = [], []
     for _, source in rows.groupby(["class_folder", "source"]):
         called = source.score.to_numpy()[:, None] >= _STEPS
         curves.append((called != (source.label.to_numpy()[:, None] == 1)).mean(axis=0))
-    return np.array(curves)
+        sizes.append(len(source))
+    return np.average(curves, axis=0, weights=np.sqrt(sizes))
 
 
 def _by_source(rows: pd.DataFrame) -> list[dict[str, Any]]:

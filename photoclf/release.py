@@ -125,15 +125,18 @@ def _stressed(
 def _beside(workspace: Workspace) -> list[dict[str, Any]]:
     """Summarise every config that was evaluated on the plan, and file properties alone."""
     runs = plan_results(workspace).runs
-    rows = []
+    rows, blind = [], {}
     for _, group in runs.groupby("choices", sort=False):
         one_a_split = group.drop_duplicates("split")
         found = [read_evaluation(load_run(workspace.models, run)) for run in one_a_split.run]
         rows.append(
             {"config": _described(found[0].run)} | _over([f.figures["test"] for f in found])
         )
-        blind = [f.figures["baseline_metadata"] for f in found]
-    known = [figures for figures in blind if figures is not None]
+        blind |= {
+            split: evaluation.figures["baseline_metadata"]
+            for split, evaluation in zip(one_a_split["split"], found, strict=True)
+        }
+    known = [figures for figures in blind.values() if figures is not None]
     if known:
         rows.append({"config": "file properties alone"} | _over(known))
     return sorted(rows, key=lambda row: -(row["roc_auc"]["mean"] or 0))
