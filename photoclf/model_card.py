@@ -86,8 +86,8 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         "- Few photographs in training are larger than 1,000 px or older than colour film.\n"
         f"{_fragile(release['stress'])}"
         "- Printed halftones, negatives, and photographs of paintings were rare or absent.\n"
-        "- P(photo) is calibrated for archives like the training one; on a new source it is too"
-        " sure of itself.",
+        "- P(photo) is calibrated for archives like the training one; on a new source it may be off"
+        " by as much as the worst ECE above.",
         "## Training it again",
         f"```\nphotoclf release --workspace … --archive … {_options(config)}\n```\n"
         "The workspace needs a split and a plan (`photoclf split`, `photoclf split --plan"

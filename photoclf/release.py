@@ -125,7 +125,8 @@ def _stressed(
 def _beside(workspace: Workspace) -> list[dict[str, Any]]:
     """Summarise every config that was evaluated on the plan, and file properties alone."""
     runs = plan_results(workspace).runs
-    rows, blind = [], {}
+    rows: list[dict[str, Any]] = []
+    blind: dict[str, Any] = {}
     for _, group in runs.groupby("choices", sort=False):
         one_a_split = group.drop_duplicates("split")
         found = [read_evaluation(load_run(workspace.models, run)) for run in one_a_split.run]
