@@ -233,7 +233,7 @@ def pipeline(
 @options.workspace
 def demo(workspace: Workspace) -> None:
     """Draw the demo archive and take it through the pipeline to the report."""
-    from photoclf.pipeline import run_demo
+    from photoclf.demo import run_demo
 
     page = run_demo(workspace, say=click.echo, progress=True)
     click.echo(f"report: {page}")

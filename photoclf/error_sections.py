@@ -99,17 +99,8 @@ def looked_at(findings: Findings, text: Messages) -> Html:
 
 
 def _heat_card(row: pd.Series, pixels: np.ndarray, heat: np.ndarray, text: Messages) -> Html:
-    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
-    score = text("gallery.score", score=row.score)
-    alt = text(_where(heat), folder=row.class_folder, error=error, score_text=score)
-    image = thumbnail(overlaid(pixels, heat), alt)
-    caption = element(
-        "figcaption",
-        element("strong", error),
-        element("span", name(row.class_folder), f" · {score}"),
-        element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
-    )
-    return element("li", element("figure", element("div", image, class_="picture"), caption))
+    alt = text(_where(heat), folder=row.class_folder, **_told(row, text))
+    return _captioned(row, thumbnail(overlaid(pixels, heat), alt), text)
 
 
 def _where(heat: np.ndarray) -> str:
@@ -144,18 +135,24 @@ def _rate_row(folder: str, row: Mapping[str, Any], text: Messages) -> tuple[obje
 
 
 def _card(row: Any, findings: Findings, text: Messages) -> Html:
-    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
-    score = text("gallery.score", score=row.score)
-    alt = text("gallery.alt", folder=row.class_folder, error=error, score_text=score)
     picture = findings.picture(row.pathname)
     if isinstance(picture, str):
-        image = element("p", text(f"gallery.{picture}"), class_="missing")
-    else:
-        image = thumbnail(picture, alt)
+        return _captioned(row, element("p", text(f"gallery.{picture}"), class_="missing"), text)
+    alt = text("gallery.alt", folder=row.class_folder, **_told(row, text))
+    return _captioned(row, thumbnail(picture, alt), text)
+
+
+def _told(row: Any, text: Messages) -> dict[str, str]:
+    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
+    return {"error": error, "score_text": text("gallery.score", score=row.score)}
+
+
+def _captioned(row: Any, image: Html, text: Messages) -> Html:
+    told = _told(row, text)
     caption = element(
         "figcaption",
-        element("strong", error),
-        element("span", name(row.class_folder), f" · {score}"),
+        element("strong", told["error"]),
+        element("span", name(row.class_folder), f" · {told['score_text']}"),
         element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
     )
     return element("li", element("figure", element("div", image, class_="picture"), caption))

@@ -1,44 +1,31 @@
 """From an archive folder to the report: every step in order, those already done skipped."""
 
 import hashlib
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from photoclf import comparison_report, steps
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
-from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError
 from photoclf.evaluate import evaluate, read_evaluation
-from photoclf.files import read_json, sha256_file, sha256_text, write_json
+from photoclf.files import sha256_file
 from photoclf.heat import HEAT
+from photoclf.journal import Journal
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, walk_files
 from photoclf.messages import LANGUAGES
-from photoclf.paths import Workspace, remembered_archive, resolve_archive
+from photoclf.paths import Workspace, resolve_archive
 from photoclf.report import FILE_NAMES, render_report
 from photoclf.run import Run, verify_run
-from photoclf.runs import comparable_runs, find_run, load_run, read_choice
-from photoclf.shipped import NAME as RELEASE
-from photoclf.shipped import release_comes_with_project
+from photoclf.runs import comparable_runs, find_run
 from photoclf.split import (
     TEST_FRACTION,
     VAL_FRACTION,
     check_fractions,
     read_split,
     split_hash,
-)
-
-# Small enough for a newcomer's five minutes; its figures are those of drawings, never the
-# project's quality.
-DEMO_CONFIGS = (
-    RunConfig(model="compact_cnn", epochs=16, patience=4, augmentation="light"),
-    RunConfig(model="reference_cnn", image_size=128, epochs=4),
 )
 
 
@@ -95,7 +82,7 @@ def run_pipeline(
     options = options or PipelineOptions()
     place = resolve_archive(archive, workspace)
     say(f"archive: {place}")
-    journal = _Journal(workspace, say)
+    journal = Journal(workspace, say)
     listing = _listing_hash(place)
     labelling = [options.positive_folder, sorted(options.ignored_folders)]
     journal.step(
@@ -182,107 +169,6 @@ def run_pipeline(
             partial(render_report, run, workspace, lang=lang, archive=place),
         )
     return pages["fr"]
-
-
-def run_demo(
-    workspace: Workspace, *, say: Callable[[str], None] = print, progress: bool = False
-) -> Path:
-    """Draw the demo archive and take it through the pipeline.
-
-    Returns:
-        The French report. Its figures are those of drawings, never the project's quality.
-
-    Raises:
-        ArchiveError: If the workspace already belongs to another archive.
-    """
-    archive = workspace.data / "demo_archive"
-    place = remembered_archive(workspace)
-    if place is not None and place != archive:
-        raise ArchiveError(
-            f"The demo must have a workspace of its own. Received: {workspace.root}, which belongs"
-            f" to the archive {place}. Give another one: photoclf demo --workspace DIR."
-        )
-    bar = partial(tqdm, desc="draw", unit="image") if progress else None
-    images = draw_demo_archive(archive, progress=bar)
-    say(f"demo archive: {images} files in {archive}")
-    options = PipelineOptions(configs=DEMO_CONFIGS)
-    page = run_pipeline(workspace, archive, options, say=say, progress=progress)
-    if release_comes_with_project():
-        _show_release(workspace, say)
-    return page
-
-
-def _show_release(workspace: Workspace, say: Callable[[str], None]) -> None:
-    """Evaluate the release on the demo archive, none of whose images it was trained on."""
-    run = load_run(workspace.models, RELEASE)
-    path, wanted = run.eval_folder / "metrics.json", split_hash(read_split(workspace.split))
-    done = path.is_file() and read_json(path).get("split_hash") == wanted
-    evaluation = read_evaluation(run) if done else evaluate(run, workspace)
-    test, chosen = evaluation.figures["test"], read_choice(workspace.choice, workspace.models)
-    wrong = test["confusion"]["fp"] + test["confusion"]["fn"]
-    say(
-        f"release, on the demo's test side: {wrong} errors of {test['images']} images"
-        f" ({chosen.config.model} that was trained on it: {_errors(chosen)}). To use it on a folder"
-        " of your own: photoclf predict FOLDER --run release"
-    )
-
-
-def _errors(run: Run) -> int:
-    counts = read_evaluation(run).figures["test"]["confusion"]
-    return counts["fp"] + counts["fn"]
-
-
-class _Journal:
-    """Remembers, in `data/pipeline.json`, what each step read and wrote."""
-
-    def __init__(self, workspace: Workspace, say: Callable[[str], None]) -> None:
-        self._path = workspace.data / "pipeline.json"
-        self._root = workspace.root
-        self._steps = _read_journal(self._path)
-        self._say = say
-
-    def step(
-        self,
-        name: str,
-        inputs: Sequence[Any],
-        outputs: Sequence[Path],
-        work: Callable[[], Any],
-        *,
-        keep_others: bool = False,
-    ) -> None:
-        known = self._steps.get(name, {})
-        fingerprint = sha256_text(json.dumps(inputs, default=str))
-        written = known.get("outputs", {})
-        intact = [self._hash(path) == written.get(self._name(path), "") for path in outputs]
-        if all(intact) and known.get("inputs") == fingerprint:
-            self._say(f"{name}: done before")
-            return
-        if keep_others and not any(intact) and all(path.is_file() for path in outputs):
-            names = ", ".join(self._name(path) for path in outputs)
-            self._say(f"{name}: kept {names}, made elsewhere; to make it anew, move it away")
-            return
-        self._say(f"{name} …")
-        work()
-        self._steps[name] = {
-            "inputs": fingerprint,
-            "outputs": {self._name(path): self._hash(path) for path in outputs},
-        }
-        write_json(self._path, self._steps)
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
-
-    @staticmethod
-    def _hash(path: Path) -> str | None:
-        return sha256_file(path) if path.is_file() else None
-
-
-def _read_journal(path: Path) -> dict[str, Any]:
-    try:
-        steps_done = read_json(path)
-    except (OSError, ValueError):  # none yet, or a broken one: then nothing was done before
-        return {}
-    return steps_done if isinstance(steps_done, dict) else {}
 
 
 def _listing_hash(archive: Path) -> str:

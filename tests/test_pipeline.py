@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from photoclf.demo import run_demo
 from photoclf.errors import ArchiveError
 from photoclf.paths import Workspace
-from photoclf.pipeline import PipelineOptions, run_demo, run_pipeline
+from photoclf.pipeline import PipelineOptions, run_pipeline
 from photoclf.schema import AUDIT, PREDICTIONS
 from photoclf.tables import read_table
 from tests.conftest import TINY
