@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from photoclf.config import STORAGES
+from photoclf.config import STORAGES, RunConfig
 from photoclf.decode import (
     DECODER_VERSION,
     MAX_MEMORY,
@@ -145,6 +145,36 @@ def build_cache(
     if not (place / "done.json").is_file():
         write_json(place / "done.json", {"images": count, "storage": storage})
     return PixelCache(files.pixels(), listed.pathnames, image_size, fit, storage)
+
+
+def build_cache_for(
+    config: RunConfig,
+    archive: Path,
+    images: pd.DataFrame | Iterable[pd.DataFrame],
+    folder: Path,
+    *,
+    progress: bool = False,
+) -> PixelCache:
+    """Decode images as a config wants them, or open the cache that is there.
+
+    Args:
+        config: `image_size`, `fit` and `storage` are used, the model's own where left open.
+        archive: See `build_cache`, as for the rest and the errors.
+        images: Frame with `pathname` and `sha256`, or its rows.
+        folder: Where caches are.
+        progress: Whether to show a progress bar.
+    """
+    config = config.resolved()
+    assert config.image_size is not None
+    return build_cache(
+        archive,
+        images,
+        folder,
+        image_size=config.image_size,
+        fit=config.fit,
+        storage=config.storage,
+        progress=progress,
+    )
 
 
 class _Images:

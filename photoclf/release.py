@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photoclf.cache import build_cache
+from photoclf.cache import build_cache_for
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
@@ -217,14 +217,6 @@ def _pixels(
     run: Run, split: pd.DataFrame, workspace: Workspace, archive: str | Path | None
 ) -> np.ndarray:
     """Return the pixels of the val images, on which decisions are compared."""
-    config = run.config.resolved()
-    assert config.image_size is not None
-    cache = build_cache(
-        resolve_archive(archive, workspace),
-        split,
-        workspace.cache,
-        image_size=config.image_size,
-        fit=config.fit,
-        storage=config.storage,
-    )
+    place = resolve_archive(archive, workspace)
+    cache = build_cache_for(run.config, place, split, workspace.cache)
     return cache.pixels[cache.rows(split[split["split"] == "val"].pathname)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from photoclf.audit import audit_images
-from photoclf.cache import PixelCache, build_cache
+from photoclf.cache import PixelCache, build_cache_for
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError, ConfigError
 from photoclf.files import read_json, sha256_file, write_json
@@ -184,16 +184,12 @@ def cache(
     progress: bool = False,
 ) -> PixelCache:
     """Decode the split's images at one size, `compact_cnn`'s by default."""
-    config = RunConfig(image_size=image_size, fit=fit, storage=storage).resolved()
-    assert config.image_size is not None
     check_split(read_chunks(workspace.split, SPLIT, PROOF_COLUMNS))
-    return build_cache(
+    return build_cache_for(
+        RunConfig(image_size=image_size, fit=fit, storage=storage),
         resolve_archive(None, workspace),
         read_chunks(workspace.split, SPLIT, ("pathname", "sha256")),
         workspace.cache,
-        image_size=config.image_size,
-        fit=config.fit,
-        storage=config.storage,
         progress=progress,
     )
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from photoclf.averaging import WeightAverage
 from photoclf.backend import configure, keras, tf
-from photoclf.cache import PixelCache, build_cache
+from photoclf.cache import PixelCache, build_cache_for
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
 from photoclf.classifier import Classifier, score_cached
 from photoclf.config import RunConfig
@@ -92,7 +92,8 @@ def train(
         threads=config.threads,
         gpu_memory_limit_mib=config.gpu_memory_limit_mib,
     )
-    cache = _open_cache(config, split, place, workspace, progress)
+    # All sides at once: the pixels of test are decoded here, but looked at by `evaluate` alone.
+    cache = build_cache_for(config, place, split, workspace.cache, progress=progress)
     if run is not None and run.provenance.get("threads") != threads:
         _say(True, f"{run.run_id}: began with another number of threads; its last bits may differ")
     kinds = count_kinds(_side(split, "train"), config.target)
@@ -131,22 +132,6 @@ def train(
         finish_run(run)
         stopper.finish()
     return run
-
-
-def _open_cache(
-    config: RunConfig, split: pd.DataFrame, archive: Path, workspace: Workspace, progress: bool
-) -> PixelCache:
-    # All sides at once: the pixels of test are decoded here, but looked at by `evaluate` alone.
-    assert config.image_size is not None
-    return build_cache(
-        archive,
-        split,
-        workspace.cache,
-        image_size=config.image_size,
-        fit=config.fit,
-        storage=config.storage,
-        progress=progress,
-    )
 
 
 def _provenance(

@@ -302,8 +302,10 @@ def test_no_score_of_the_test_side_is_computed(workspace, monkeypatch):
             asked.extend(pathnames)
             return super().rows(pathnames)
 
-    opened = train_module.build_cache
-    monkeypatch.setattr(train_module, "build_cache", lambda *a, **k: Spy(**vars(opened(*a, **k))))
+    opened = train_module.build_cache_for
+    monkeypatch.setattr(
+        train_module, "build_cache_for", lambda *a, **k: Spy(**vars(opened(*a, **k)))
+    )
     train(REFERENCE.replace(epochs=1), workspace, progress=False)
     split = read_split(workspace.split)
     assert set(asked) == set(split["pathname"][split["split"] != "test"])
