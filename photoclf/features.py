@@ -55,6 +55,14 @@ class Features:
                 " Extract them for this split."
             ) from error
 
+    def values_of(self, pathnames: Sequence[str] | pd.Series) -> np.ndarray:
+        """Return what a head takes of some images, float32, one row an image, in the order given.
+
+        Raises:
+            CacheError: If an image has no features.
+        """
+        return self.values[self.rows(pathnames)]
+
     def of(self, *parts: str) -> "Features":
         """Return the same images with some parts of their features, in the order given."""
         columns = np.concatenate([self.values[:, self.parts[part]] for part in parts], axis=1)

@@ -1,6 +1,5 @@
 """A pretrained network's head, fitted to its features at once: the first epoch of its run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,29 +63,19 @@ def fit_probe(
     extractor = make_extractor(config.model, cache.image_size, threads=threads)
     train, val = (split[split["split"] == side] for side in ("train", "val"))
 
-    def pieces() -> Iterator[Features]:
-        # Of all sides, as the pixels: the next split of these images finds them there.
-        for number in range(1, config.pieces + 1):
-            view = f"piece_{number}"
-            yield view_features(archive, split, extractor, view, folder, progress=progress)
-
-    def values(features: Features, rows: pd.DataFrame) -> np.ndarray:
-        kept = np.flatnonzero(columns)
-        return features.values[np.ix_(features.rows(rows.pathname), kept)]
-
-    plain = cached_features(cache, split, extractor, folder, progress=progress)
-    columns = np.zeros(plain.values.shape[1], bool)
-    for part in parts_of(config):
-        columns[plain.parts[part]] = True
-    learnt, seen = values(plain, train), {"": train, "val_": val}
-    sides = {prefix: values(plain, rows) for prefix, rows in seen.items()}
-    del plain
-    # One view at a time: all of all sides' features at once take many times the memory.
-    for features in pieces():
-        learnt = np.concatenate([learnt, values(features, train)])
+    wanted = parts_of(config)
+    plain = cached_features(cache, split, extractor, folder, progress=progress).of(*wanted)
+    learnt = [plain.values_of(train.pathname)]
+    for number in range(1, config.pieces + 1):
+        # Of all sides, as the pixels: the next split of these images finds them there. Only what is
+        # fitted to is held: all of each view's features would take many times the memory.
+        piece = view_features(
+            archive, split, extractor, f"piece_{number}", folder, progress=progress
+        )
+        learnt.append(piece.of(*wanted).values_of(train.pathname))
     head = fit_head(
-        learnt,
-        pd.concat([train] * (1 + config.pieces), ignore_index=True),
+        np.concatenate(learnt),
+        pd.concat([train] * len(learnt), ignore_index=True),
         target=config.target,
         balance=config.balance,
         strength=config.strength,
@@ -95,13 +84,14 @@ def fit_probe(
         head,
         {
             f"{prefix}{name}": value
-            for prefix, rows in seen.items()
-            for name, value in _measures(head, sides[prefix], rows).items()
+            for prefix, rows in (("", train), ("val_", val))
+            for name, value in _measures(head, plain, rows).items()
         },
     )
 
 
-def _measures(head: Head, values: np.ndarray, rows: pd.DataFrame) -> dict[str, float]:
-    scores = head.scores(values)
-    metrics = classification_metrics(rows.label, scores, 0.5)
+def _measures(head: Head, features: Features, rows: pd.DataFrame) -> dict[str, float]:
+    metrics = classification_metrics(
+        rows.label, head.scores(features.values_of(rows.pathname)), 0.5
+    )
     return {"loss": metrics["log_loss"], "accuracy": metrics["accuracy"]}

@@ -208,7 +208,9 @@ def _measure(
     sides = {side: split[split["split"] == side] for side in ("train", "val", "test")}
     started = time.perf_counter()
     head = fit_head(
-        np.concatenate([_rows(views[view], sides["train"]) for view in recipe.fitted_on]),
+        np.concatenate(
+            [views[view].values_of(sides["train"].pathname) for view in recipe.fitted_on]
+        ),
         pd.concat([sides["train"]] * len(recipe.fitted_on), ignore_index=True),
         target=recipe.target,
         balance=recipe.balance,
@@ -217,7 +219,9 @@ def _measure(
     fit_s = time.perf_counter() - started
     scores = {}
     for side in ("val", "test"):
-        each = [head.log_odds(_rows(views[view], sides[side])) for view in recipe.scored_on]
+        each = [
+            head.log_odds(views[view].values_of(sides[side].pathname)) for view in recipe.scored_on
+        ]
         # Of log-odds: a view that is sure should count for more than two that are not.
         scores[side] = expit(np.mean(each, axis=0))
     val, test = sides["val"], sides["test"]
@@ -237,7 +241,3 @@ def _measure(
         "fit_s": round(fit_s, 3),
     }
     return row, test[["pathname", "label", "group"]].assign(score=scores["test"])
-
-
-def _rows(features: Features, images: pd.DataFrame) -> np.ndarray:
-    return features.values[features.rows(images.pathname)]
