@@ -11,7 +11,7 @@ from PIL import Image
 
 from photoclf import train as train_module
 from photoclf.backend import configure, keras, tf
-from photoclf.cache import PixelCache
+from photoclf.cache import PixelCache, build_cache_for
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import ConfigError, PhotoclfError, RunError, SplitError, TableError
@@ -118,9 +118,8 @@ def test_the_kept_model_is_that_of_the_best_epoch(uninterrupted):
     run, workspace = uninterrupted
     split = read_split(workspace.split)
     val = split[split["split"] == "val"]
-    pixels = train_module._open_cache(
-        run.config, split, workspace.root.parent / "archive", workspace, False
-    )
+    archive = workspace.root.parent / "archive"
+    pixels = build_cache_for(run.config, archive, split, workspace.cache)
     images = pixels.pixels[pixels.rows(val["pathname"])]
     scores = litert_scores(run.exported_model.read_bytes(), images).astype(float)
     loss = -np.log(np.where(val["label"] == 1, scores, 1 - scores)).mean()
