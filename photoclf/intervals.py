@@ -1,6 +1,7 @@
 """How sure a figure is: cluster bootstrap and exact intervals, arrays in, numbers out."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +31,10 @@ def bootstrap_intervals(
     """Estimate how far each metric would move with other images of the same kind.
 
     Whole groups are drawn with replacement, since images of one group (pages of one book, copies
-    of one picture) are right or wrong together; drawing single images would promise too much.
+    of one picture) are right or wrong together; drawing single images would promise too much. The
+    draws give the metric's standard deviation, and the interval is the normal one in log-odds:
+    percentiles of the draws are too narrow near 0 and 1, where good metrics lie (of 95 % intervals
+    of an AUC of 0.998, 90 % held it).
 
     Args:
         labels: 1 for a photo, 0 for anything else, shape (n,).
@@ -39,16 +43,18 @@ def bootstrap_intervals(
         groups: The group of each image, shape (n,).
         draws: Resamplings.
         seed: Same seed and data, same intervals.
-        level: Share of resamplings inside an interval.
+        level: How often an interval holds the true value.
 
     Returns:
-        (low, high) for each name of `METRICS`: percentiles over the draws in which the metric is
-        defined; NaN when there is none, or fewer than two groups.
+        (low, high) for each name of `METRICS`; NaN when fewer than two groups or draws define it.
+        A share that no draw moves, such as a precision of 1, has the exact interval of its images,
+        groups counting as in `effective_size`; other metrics have none then.
 
     Raises:
         ScoreError: If lengths differ or a value is out of range.
 
-    Source: Field & Welsh 2007, "Bootstrapping clustered data", the cluster bootstrap.
+    Source: Field & Welsh 2007, "Bootstrapping clustered data", the cluster bootstrap; Korn &
+        Graubard 1998 for intervals of shares of clustered data.
     """
     y, s = check_scores(labels, scores)
     names, group = np.unique(_checked_groups(groups, len(y)), return_inverse=True)
@@ -60,13 +66,76 @@ def bootstrap_intervals(
     if len(names) < 2:
         return dict.fromkeys(METRICS, (np.nan, np.nan))
     resampling = WeightedMetrics(y, s, check_threshold(threshold), group)
+    values = resampling.metrics(np.ones((1, len(names))))
     generator = np.random.default_rng(seed)
     chunk = max(1, _CHUNK // len(y))
     drawn = [
         resampling.metrics(draw_weights(generator, min(chunk, draws - start), len(names)))
         for start in range(0, draws, chunk)
     ]
-    return {name: _percentiles(np.concatenate([d[name] for d in drawn]), level) for name in METRICS}
+    judged = _judged(y, s >= threshold)
+    intervals = {}
+    for name in METRICS:
+        value = float(values[name][0])
+        moved = np.concatenate([some[name] for some in drawn])
+        intervals[name] = spread_interval(value, moved, level, unbounded=name == "log_loss")
+        if value in (0, 1) and name in judged and judged[name].any():
+            intervals[name] = _extreme_interval(value, effective_size(group[judged[name]]), level)
+    if values["f1"][0] in (0, 1):  # of a share p, F1 is 2p / (1 + p)
+        low, high = (2 * bound / (1 + bound) for bound in intervals["f1"])
+        intervals["f1"] = (low, high)
+    return intervals
+
+
+def spread_interval(
+    value: float, drawn: np.ndarray, level: float = 0.95, *, unbounded: bool = False
+) -> tuple[float, float]:
+    """Return the normal interval in log-odds of a share, from the spread of its bootstrap draws.
+
+    Args:
+        value: The share on all images, in [0, 1].
+        drawn: The same of each draw, shape (draws,); NaN where it isn't defined.
+        level: How often the interval holds the true value.
+        unbounded: Whether the value is any positive number, so that logarithms are taken.
+
+    Returns:
+        (low, high); NaN when fewer than two draws are defined, or none differs.
+
+    Example:
+        >>> [round(p, 2) for p in spread_interval(0.9, np.array([0.87, 0.93, 0.9, 0.9]))]
+        [0.84, 0.94]
+    """
+    known = drawn[~np.isnan(drawn)]
+    if len(known) < 2 or not 0 < value < (np.inf if unbounded else 1):
+        return np.nan, np.nan
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(known.std(ddof=1))
+    if not half:
+        return np.nan, np.nan
+    if unbounded:
+        factor = float(np.exp(half / value))
+        return value / factor, value * factor
+    odds, factor = value / (1 - value), float(np.exp(half / (value * (1 - value))))
+    # Not odds / (1 + odds) of large odds: it would lose the last digits below 1.
+    return odds / factor / (1 + odds / factor), 1 / (1 + 1 / (odds * factor))
+
+
+def effective_size(groups: ArrayLike) -> float:
+    """Return how many independent images these are worth, if those of a group go together.
+
+    Args:
+        groups: The group of each image, shape (n,), n ≥ 1.
+
+    Returns:
+        n when all groups are of one image, less otherwise.
+
+    Source: Kish 1965, "Survey sampling".
+
+    Example:
+        >>> effective_size(["a", "a", "b", "b"])
+        2.0
+    """
+    _, sizes = np.unique(np.asarray(groups), return_counts=True)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def exact_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
@@ -114,12 +183,21 @@ def draw_weights(generator: np.random.Generator, draws: int, groups: int) -> np.
     return counts.reshape(draws, groups).astype(float)
 
 
-def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return np.nan, np.nan
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def _extreme_interval(share: float, size: float, level: float) -> tuple[float, float]:
+    """Return the exact interval of a share of 0 or 1 among `size` images, whole or not."""
+    bound = ((1 - level) / 2) ** (1 / size)
+    return (bound, 1.0) if share else (0.0, 1 - bound)
+
+
+def _judged(y: np.ndarray, photo: np.ndarray) -> dict[str, np.ndarray]:
+    """Return of which images a metric is a share, for those that are one."""
+    return {
+        "precision": photo,
+        "recall": y == 1,
+        "specificity": y == 0,
+        "f1": photo | (y == 1),
+        "accuracy": np.ones(len(y), bool),
+    }
 
 
 def _checked_groups(groups: ArrayLike | Sequence[str], images: int) -> np.ndarray:

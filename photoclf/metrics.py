@@ -1,4 +1,4 @@
-"""Metrics of scores against labels, and the threshold: arrays in, numbers out."""
+"""Metrics of scores against labels: arrays in, numbers out."""
 
 import numpy as np
 import pandas as pd
@@ -70,47 +70,6 @@ def classification_metrics(
         np.ones((1, len(y)))
     )
     return {name: float(values[name][0]) for name in METRICS}
-
-
-def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Choose the threshold with the highest F1.
-
-    Choose it on validation images: on those that the model was fitted to it would be too bold,
-    and on test images the test would no longer be one.
-
-    Args:
-        labels: 1 for a photo, 0 for anything else, shape (n,); at least one photo.
-        scores: P(photo) in [0, 1], shape (n,).
-
-    Returns:
-        The middle between two neighbouring scores (or between the lowest one and 0); of several
-        equally good ones the nearest to 0.5.
-
-    Raises:
-        ScoreError: If there is no photo, lengths differ, or a value is out of range.
-
-    Example:
-        >>> choose_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9])
-        0.5
-    """
-    y, s = check_scores(labels, scores)
-    if not y.any():
-        raise ScoreError(
-            f"Choosing a threshold needs at least one photo. Received: {len(y)} labels, none of"
-            " them 1. Use more validation images."
-        )
-    order = np.argsort(-s, kind="stable")
-    descending = s[order]
-    # Cutting is possible only below the last of equal scores.
-    ends = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
-    true_positives = np.cumsum(y[order])[ends]
-    f1 = 2 * true_positives / (ends + 1 + y.sum())
-    above, below = descending[ends], np.append(descending, 0.0)[ends + 1]
-    middles = below + (above - below) / 2
-    # Between two adjacent floating-point numbers there is no middle.
-    middles = np.where((middles > below) | (below == above), middles, above)
-    best = middles[f1 == f1.max()]
-    return float(best[np.argmin(np.abs(best - 0.5))])
 
 
 def calibration_table(

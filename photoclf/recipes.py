@@ -20,11 +20,12 @@ from photoclf.features import Features, view_features
 from photoclf.files import sha256_text
 from photoclf.heads import fit_head
 from photoclf.locks import locked
-from photoclf.metrics import choose_threshold, classification_metrics
+from photoclf.metrics import classification_metrics
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.schema import ABLATION, SPLIT, VAL_SCORES
 from photoclf.split import check_split, split_hash
 from photoclf.tables import read_table, write_table
+from photoclf.thresholds import choose_threshold
 from photoclf.views import view_key
 from photoclf.yaml_file import read_mapping
 

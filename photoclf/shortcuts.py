@@ -21,8 +21,9 @@ from photoclf.crossfit import (
 )
 from photoclf.errors import TableError
 from photoclf.figures import measured
-from photoclf.metrics import choose_threshold, classification_metrics
+from photoclf.metrics import classification_metrics
 from photoclf.split import usable_images
+from photoclf.thresholds import choose_threshold
 
 # Properties that stand for one another are judged together: of two that say the same, each alone
 # would seem to matter to nobody.

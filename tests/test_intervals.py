@@ -78,7 +78,47 @@ def test_what_cannot_be_resampled_has_no_interval():
         assert np.isnan(list(received.values())).all()
     received = bootstrap_intervals([1, 1], [0.9, 0.1], 0.5, ["a", "b"], draws=20)
     assert np.isnan(received["roc_auc"]).all()
-    assert received["recall"] == (0.0, 1.0)
+    assert 0 < received["recall"][0] < 0.1 < 0.9 < received["recall"][1] < 1
+
+
+def test_shares_without_an_error_have_their_exact_interval():
+    y, s = [1] * 20 + [0] * 30, [0.9] * 20 + [0.1] * 30
+    received = bootstrap_intervals(y, s, 0.5, np.arange(50), draws=20)
+    np.testing.assert_allclose(received["recall"], exact_interval(20, 20))
+    np.testing.assert_allclose(received["specificity"], exact_interval(30, 30))
+    low = exact_interval(20, 20)[0]
+    np.testing.assert_allclose(received["f1"], (2 * low / (1 + low), 1))
+    assert np.isnan(received["roc_auc"]).all()
+    np.testing.assert_allclose(
+        bootstrap_intervals(y, s, 0.5, np.arange(50) // 2, draws=20)["recall"],
+        exact_interval(10, 10),
+    )
+
+
+def scored_groups(rng, groups, size, apart=3.0, alike=0.8):
+    """Scores on the log-odds of two normal distributions, alike within groups of one label."""
+    sizes = rng.geometric(1 / size, groups)
+    group = np.repeat(np.arange(groups), sizes)
+    y = (rng.random(groups) < 0.3).astype(int)[group]
+    own, shared = rng.standard_normal(len(group)), rng.standard_normal(groups)[group]
+    odds = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own + apart * (y - 0.5)
+    return y, 1 / (1 + np.exp(-odds)), group
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_of_95_percent_intervals_95_percent_hold_the_true_value(size):
+    rng, experiments = np.random.default_rng(3), 400
+    truth = classification_metrics(*scored_groups(rng, 300_000, 1)[:2], 0.5)
+    names = ("recall", "precision", "f1", "accuracy", "balanced_accuracy", "roc_auc", "brier")
+    held = dict.fromkeys(names, 0)
+    for _ in range(experiments):
+        y, s, group = scored_groups(rng, 500, size)
+        found = bootstrap_intervals(y, s, 0.5, group, draws=150)
+        for name in names:
+            held[name] += found[name][0] <= truth[name] <= found[name][1]
+    # Three deviations of 400 experiments to either side: 3.3 points.
+    assert {n: k for n, k in held.items() if not 0.917 <= k / experiments <= 0.983} == {}
+    assert 0.93 <= sum(held.values()) / (experiments * len(names)) <= 0.97
 
 
 @pytest.mark.parametrize(

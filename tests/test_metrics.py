@@ -11,10 +11,10 @@ from photoclf.errors import PhotoclfError
 from photoclf.intervals import bootstrap_intervals
 from photoclf.metrics import (
     calibration_table,
-    choose_threshold,
     classification_metrics,
     confusion,
 )
+from photoclf.thresholds import choose_threshold
 from photoclf.weighted_metrics import METRICS, ScoreError
 
 # Few distinct scores make many ties; 0, 1 and 0.5 are where clipping and deciding turn.
@@ -109,50 +109,6 @@ def test_float32_scores_and_boolean_labels_are_taken():
     y, s = some()
     expected = classification_metrics(y, s.astype(np.float32).astype(np.float64), 0.5)
     assert classification_metrics(y == 1, s.astype(np.float32), 0.5) == expected
-
-
-# Thresholds
-
-
-def f1_at(y, s, threshold):
-    counts = confusion(y, s, threshold)
-    return 2 * counts["tp"] / (2 * counts["tp"] + counts["fp"] + counts["fn"])
-
-
-@settings(deadline=None)
-@given(ROWS.filter(lambda rows: any(y for y, _ in rows)))
-def test_no_threshold_has_a_higher_f1_than_the_chosen_one(rows):
-    y, s = columns(rows)
-    chosen = choose_threshold(y, s)
-    best = max(f1_at(y, s, t) for t in [0.0, 1.0, *s])
-    assert f1_at(y, s, chosen) == best
-
-
-def test_of_equally_good_thresholds_the_nearest_to_a_half_is_chosen():
-    # Cutting below 0.9 or below 0.6 gives F1 2/3 each: 1 of 2 found, or 2 found among 4.
-    labels, scores = [1, 0, 0, 1], [0.9, 0.8, 0.7, 0.6]
-    assert f1_at(labels, scores, 0.85) == f1_at(labels, scores, 0.3) == pytest.approx(2 / 3)
-    assert choose_threshold(labels, scores) == pytest.approx(0.3)
-    assert choose_threshold(labels, [0.7, 0.6, 0.05, 0.02]) == pytest.approx(0.65)
-
-
-def test_a_threshold_stands_half_way_between_scores():
-    assert choose_threshold([0, 1], [0.2, 0.6]) == pytest.approx(0.4)
-    assert choose_threshold([1, 1], [0.4, 0.6]) == pytest.approx(0.2)
-    assert choose_threshold([1], [0.0]) == 0.0
-    assert choose_threshold([1], [1.0]) == 0.5
-
-
-def test_between_adjacent_numbers_the_decisions_still_hold():
-    low = 0.3
-    high = np.nextafter(low, 1)
-    assert f1_at([0, 1], [low, high], choose_threshold([0, 1], [low, high])) == 1.0
-
-
-def test_a_threshold_without_any_photo_is_refused():
-    for labels in ([], [0, 0]):
-        with pytest.raises(ScoreError, match="at least one photo"):
-            choose_threshold(labels, [0.5] * len(labels))
 
 
 # Refusals
