@@ -9,7 +9,8 @@ from tqdm import tqdm
 from photoclf.config import RunConfig
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError
-from photoclf.evaluate import evaluate, read_evaluation
+from photoclf.evaluate import evaluate
+from photoclf.evaluation import read_evaluation
 from photoclf.files import read_json
 from photoclf.paths import Workspace, remembered_archive
 from photoclf.pipeline import PipelineOptions, run_pipeline

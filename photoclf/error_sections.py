@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from photoclf.findings import SMALL_GROUP, Findings
+from photoclf.findings import Findings
 from photoclf.heat import overlaid
 from photoclf.look import style
 from photoclf.markup import Html, drawing, element, name, section, table, thumbnail
 from photoclf.messages import Messages
 from photoclf.plots_scores import draw_rates, draw_score_histogram
+from photoclf.subgroups import SMALL_GROUP
 
 MOST_PICTURES = 24
 
@@ -37,23 +38,23 @@ def cases(findings: Findings, text: Messages) -> Html:
 
 def by_folder(findings: Findings, text: Messages) -> Html:
     """Build error rates a class folder, and the sub-folders with the most errors."""
-    folders, sources = findings.figures["by_class_folder"], findings.worst_sources()
+    folders, sources = findings.evaluation.groups("class_folder"), findings.worst_sources()
     listed = [*folders, *sources]
     columns = ("folder", "images", "errors", "rate", "interval")
     header = [text(f"folders.{column}") for column in columns]
     worst = table(
         text("sources.caption"),
         [text("sources.folder"), *header[1:]],
-        [_rate_row(f"{row['class_folder']}/{row['source']}", row, text) for row in sources],
+        [_rate_row(row["name"], row, text) for row in sources],
     )
-    small = any(row["images"] < SMALL_GROUP for row in listed)
+    small = any(row["small"] for row in listed)
     return section(
         text("folders.title"),
         element("p", text("folders.text")),
         table(
             text("folders.caption"),
             header,
-            [_rate_row(row["class_folder"], row, text) for row in folders],
+            [_rate_row(row["name"], row, text) for row in folders],
         ),
         _rates_figure(folders, text),
         worst if sources else None,
@@ -126,7 +127,7 @@ def _case(text: Messages, case: str, count: int) -> Html:
 
 def _rate_row(folder: str, row: Mapping[str, Any], text: Messages) -> tuple[object, ...]:
     label = name(folder)
-    if row["images"] < SMALL_GROUP:
+    if row["small"]:
         mark = element("span", text("folders.small"), class_="mark")
         label = element("span", label, " ", mark)
     interval = text("value.interval", low=row["low"], high=row["high"])
@@ -179,8 +180,8 @@ def _scores_figure(findings: Findings, text: Messages) -> Html:
 
 
 def _rates_figure(rows: list[dict[str, Any]], text: Messages) -> Html:
-    frame = pd.DataFrame(rows).rename(columns={"class_folder": "name"})
-    items = [text("folders.alt_item", folder=row["class_folder"], **row) for row in rows]
+    frame = pd.DataFrame(rows)
+    items = [text("folders.alt_item", folder=row["name"], **row) for row in rows]
     with style():
         figure = Figure(figsize=(6.8, 0.75 + 0.34 * len(rows)))
         draw_rates(figure.add_subplot(), frame, words=text)

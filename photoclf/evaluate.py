@@ -1,6 +1,5 @@
 """Threshold from val, then metrics once on test, with intervals, baselines, errors by kind."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,60 +7,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photoclf.alarms import find_alarms
+from photoclf.baselines import baseline_metadata, baseline_other, baseline_release
 from photoclf.cache import build_cache
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.classifier import Classifier, score_cached
-from photoclf.errors import RunError
-from photoclf.figures import measured, number
+from photoclf.errors import RunError, SplitError
+from photoclf.evaluation import Evaluation, read_evaluation
+from photoclf.figures import measured
 from photoclf.files import read_json, write_json
 from photoclf.heat import HEAT
-from photoclf.intervals import exact_interval
 from photoclf.label_check import find_suspects
-from photoclf.metrics import choose_threshold, classification_metrics, confusion
 from photoclf.paths import Workspace, resolve_archive
+from photoclf.review_plan import Terms, plan_review, review_figures
 from photoclf.runs import Run, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table
-from photoclf.shortcuts import shortcut_baseline
 from photoclf.split import split_hash
 from photoclf.split_files import split_to_evaluate
+from photoclf.subgroups import subgroup_rates
 from photoclf.tables import read_table, write_table
-
-THRESHOLD_RULE = "max_f1_on_val"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A run's evaluation, as it stands in its folder.
-
-    Args:
-        run: The evaluated run.
-        figures: What `eval/metrics.json` holds.
-        predictions: A `schema.EVALUATION` frame, the val and test images with their scores.
-    """
-
-    run: Run
-    figures: dict[str, Any]
-    predictions: pd.DataFrame
-
-    @property
-    def threshold(self) -> float:
-        """Score from which an image is called a photograph."""
-        return self.figures["threshold"]
-
-    def side(self, name: str) -> pd.DataFrame:
-        """Return the predictions of `val` or `test`."""
-        return self.predictions[self.predictions.split == name].reset_index(drop=True)
-
-    def errors(self) -> pd.DataFrame:
-        """Return the test images whose decision is wrong, the most confident first."""
-        test = self.side("test")
-        wrong = test[(test.decision == "photo") != (test.label == 1)]
-        # How far beyond the threshold, as a share of the room on that side of it.
-        room = np.where(wrong.label == 0, 1 - self.threshold, self.threshold)
-        distance: pd.Series = (wrong.score - self.threshold).abs() / np.maximum(room, 1e-9)
-        return wrong.assign(confidence=distance).sort_values(
-            ["confidence", "pathname"], ascending=[False, True], ignore_index=True
-        )
+from photoclf.thresholds import ThresholdRule, choose_threshold
 
 
 def evaluate(
@@ -69,21 +34,27 @@ def evaluate(
     workspace: Workspace,
     *,
     archive: str | Path | None = None,
+    rule: ThresholdRule | None = None,
+    terms: Terms | None = None,
     draws: int = 1000,
     progress: bool = False,
 ) -> Evaluation:
-    """Choose temperature and threshold on val, then open the test once and write what it says.
+    """Choose temperature, threshold and review band on val, then open the test once.
 
-    On val, the temperature gives the least log-loss, and the threshold the highest F1. A release
-    brings both, and is evaluated on any split, but for the images that it was trained on. Each
-    opening of the test is recorded in the run's
-    `eval/openings.csv`; those by other runs on the same split are counted in the figures.
+    On val, the temperature gives the least log-loss, the threshold is the best by its rule, and the
+    band keeps what is promised. A release brings temperature and threshold, and is evaluated on any
+    split, but for the images that it was trained on. What can't be kept is refused before the test
+    is opened. Each opening is recorded in the run's `eval/openings.csv`; those by other runs on the
+    same split are counted in the figures.
 
     Args:
         run: A finished run.
         workspace: Holds the split that the run was trained on, `data/split.csv` or one of a plan,
             and the pixel cache.
         archive: The archive's folder, needed when the pixels aren't cached; see `resolve_archive`.
+        rule: What the threshold is chosen for: the highest F1, or what the release brings, by
+            default.
+        terms: What is promised, at which prices, for which archive; see `review_plan.Terms`.
         draws: Bootstrap draws over groups for the 95 % intervals, 100 or more.
         progress: Whether to show a progress bar while pixels are decoded.
 
@@ -92,21 +63,29 @@ def evaluate(
 
     Raises:
         RunError: If the run isn't finished.
-        SplitError: If the run was trained on a split that the workspace doesn't have.
+        SplitError: If the run was trained on a split that the workspace doesn't have, or a side of
+            it lacks images.
+        PromiseError: If the val images can't prove what is to be promised.
+        ThresholdError: If no threshold does what the rule asks for.
     """
     if not run.done:
         raise RunError(
             f"A run must be finished to be evaluated. Received: {run.run_id}, unfinished."
             " Train it to its end: photoclf train with the same parameters resumes it."
         )
+    terms = terms or Terms()
     split = split_to_evaluate(run, workspace)
+    _check_sides(split)
     predictions = _scored(run, split, workspace, archive, progress)
-    chosen = run.release or _chosen_on(predictions[predictions.split == "val"])
+    chosen = _chosen(run, predictions[predictions.split == "val"], rule)
     threshold, temperature = chosen["threshold"], chosen["temperature"]
     predictions["score"] = tempered(predictions.score.to_numpy(), temperature)
-    val, test = (predictions[predictions.split == side] for side in ("val", "test"))
     predictions["decision"] = np.where(predictions.score >= threshold, "photo", "other")
-    seed = run.config.seed
+    val = predictions[predictions.split == "val"]
+    plan = plan_review(val, threshold, terms, len(split))
+    predictions["triage"] = plan.band.triage(predictions.score)
+    val, test = (predictions[predictions.split == side] for side in ("val", "test"))
+    told = {"draws": draws, "seed": run.config.seed}
     _forget_others(run, split_hash(split))
     openings = _record_opening(run, split_hash(split), len(test))
     figures = {
@@ -118,46 +97,60 @@ def evaluate(
         "temperature": temperature,
         "interval_level": 0.95,
         "bootstrap_draws": draws,
-        "seed": seed,
-        "val": _figures_of_side(val, threshold, draws, seed),
-        "test": _figures_of_side(test, threshold, draws, seed),
+        "seed": run.config.seed,
+        "val": measured(val.label, val.score, threshold, val.group, **told),
+        "test": measured(test.label, test.score, threshold, test.group, **told),
         "suspected_labels": _suspected(predictions),
-        "baseline_other": _baseline_other(test),
-        "baseline_metadata": _baseline_metadata(workspace, split, draws, seed),
-        "by_class_folder": _errors_by(test, threshold, ["class_folder"]),
-        "by_source": _errors_by(test, threshold, ["class_folder", "source"]),
+        "baseline_other": baseline_other(test),
+        "baseline_metadata": baseline_metadata(workspace, split, **told),
+        "baseline_release": baseline_release(
+            run,
+            workspace,
+            split[split.split == "test"],
+            resolve_archive(archive, workspace),
+            progress=progress,
+            **told,
+        ),
+        "subgroups": subgroup_rates(test, _audit_of(workspace)),
+        "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
         "test_openings": int((openings.split_hash == split_hash(split)).sum()),
         "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
     }
+    figures["alarms"] = find_alarms(figures, test.score.to_numpy())
     write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
     write_json(run.eval_folder / "metrics.json", figures)
     return read_evaluation(run)
 
 
-def read_evaluation(run: Run) -> Evaluation:
-    """Read an evaluation that `evaluate` wrote.
-
-    Raises:
-        RunError: If the run hasn't been evaluated.
-    """
-    path = run.eval_folder / "metrics.json"
-    if not path.is_file():
-        raise RunError(
-            f"The run must have been evaluated. Received: {run.run_id}, which has no"
-            f" eval/metrics.json. Evaluate it: photoclf evaluate --run {run.run_id}."
-        )
-    predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
-    return Evaluation(run, read_json(path), predictions)
+def _check_sides(split: pd.DataFrame) -> None:
+    for side in ("val", "test"):
+        rows = split[split.split == side]
+        if not len(rows) or (side == "val" and not rows.label.any()):
+            raise SplitError(
+                "To be evaluated, a run's split needs test images, and photographs in val to choose"
+                f" the threshold on. Received: {len(rows)} images in {side},"
+                f" {int(rows.label.sum())} of them photographs. Make another split: photoclf split."
+            )
 
 
-def _chosen_on(val: pd.DataFrame) -> dict[str, Any]:
+def _chosen(run: Run, val: pd.DataFrame, rule: ThresholdRule | None) -> dict[str, Any]:
+    if run.release is not None and rule is None:
+        return run.release
     labels, scores = val.label.to_numpy(), val.score.to_numpy()
-    temperature = fit_temperature(labels, scores)
+    release = run.release or {}
+    temperature = release.get("temperature") or fit_temperature(labels, scores)
+    rule = rule or ThresholdRule()
     return {
         "temperature": temperature,
-        "threshold": choose_threshold(labels, tempered(scores, temperature)),
-        "threshold_rule": THRESHOLD_RULE,
+        "threshold": choose_threshold(labels, tempered(scores, temperature), rule),
+        "threshold_rule": rule.text,
     }
+
+
+def _audit_of(workspace: Workspace) -> pd.DataFrame:
+    if workspace.audit.is_file():
+        return read_table(workspace.audit, AUDIT)
+    return check_table(pd.DataFrame(columns=list(AUDIT.columns)), AUDIT)
 
 
 def _scored(
@@ -178,49 +171,14 @@ def _scored(
         progress=progress,
     )
     wanted = split[split.split.isin(["val", "test"])]
-    scored = wanted.assign(score=score_cached(classifier, cache, wanted.pathname), decision="")
+    scored = wanted.assign(
+        score=score_cached(classifier, cache, wanted.pathname), decision="", triage=""
+    )
     return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
-
-
-def _figures_of_side(rows: pd.DataFrame, threshold: float, draws: int, seed: int) -> dict[str, Any]:
-    return measured(rows.label, rows.score, threshold, rows.group, draws=draws, seed=seed)
-
-
-def _baseline_other(test: pd.DataFrame) -> dict[str, Any]:
-    """Figures of calling every image "other": what a model must beat."""
-    labels = test.label.to_numpy()
-    metrics = classification_metrics(labels, np.zeros(len(labels)), 0.5)
-    return {
-        "confusion": confusion(labels, np.zeros(len(labels)), 0.5),
-        "metrics": {name: number(value) for name, value in metrics.items()},
-    }
-
-
-def _baseline_metadata(
-    workspace: Workspace, split: pd.DataFrame, draws: int, seed: int
-) -> dict[str, Any] | None:
-    """Figures of a classifier that sees no picture; `None` where it has nothing to learn from."""
-    taught = split[split.split == "train"].label.nunique() == 2
-    if not taught or not workspace.audit.is_file():
-        return None
-    return shortcut_baseline(read_table(workspace.audit, AUDIT), split, seed=seed, draws=draws)
 
 
 def _suspected(predictions: pd.DataFrame) -> int:
     return len(find_suspects(predictions, predictions.score, "this run"))
-
-
-def _errors_by(test: pd.DataFrame, threshold: float, keys: list[str]) -> list[dict[str, Any]]:
-    wrong = (test.score >= threshold) != (test.label == 1)
-    rows = []
-    for names, group in wrong.groupby([test[key] for key in keys], sort=True):
-        low, high = exact_interval(int(group.sum()), len(group))
-        rows.append(
-            dict(zip(keys, names, strict=True))
-            | {"images": len(group), "errors": int(group.sum()), "rate": float(group.mean())}
-            | {"low": low, "high": high}
-        )
-    return rows
 
 
 def _forget_others(run: Run, split: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from photoclf.backend import keras, tf
 from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.errors import RunError
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.export import load_model
 from photoclf.files import replacing, sha256_bytes
 from photoclf.heat import HEAT, heat_is_of

@@ -12,24 +12,13 @@ from photoclf.audit import ledger
 from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.demo_archive import DEMO_MARKER
 from photoclf.errors import ArchiveError, RunError
-from photoclf.evaluate import Evaluation, read_evaluation
+from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
 from photoclf.heat import read_heat
-from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
 from photoclf.schema import AUDIT, STRESS
 from photoclf.tables import read_table
-
-# Below this many images an exact 95 % interval spans 25 points and more: too wide to conclude.
-SMALL_GROUP = 30
-
-# Metrics that are shares of images: which cases are right, of which.
-_COUNTED = {
-    "recall": (("tp",), ("tp", "fn")),
-    "precision": (("tp",), ("tp", "fp")),
-    "accuracy": (("tp", "tn"), ("tp", "tn", "fp", "fn")),
-}
 
 
 @dataclass(frozen=True)
@@ -98,23 +87,13 @@ class Findings:
         return self.evaluation.errors()
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """Return a test metric's 95 % interval, `None` where it has none.
-
-        Resampling images that were all judged right can only tell that all are right; the exact
-        interval of their number then says how sure that is.
-        """
+        """Return a test metric's 95 % interval, `None` where it has none."""
         low, high = self.figures["test"]["intervals"].get(metric, (None, None))
-        if low is None or high is None:
-            return None
-        if low == high and metric in _COUNTED:
-            counts = self.figures["test"]["confusion"]
-            right, judged = (sum(counts[case] for case in cases) for cases in _COUNTED[metric])
-            return exact_interval(right, judged)
-        return low, high
+        return None if low is None or high is None else (low, high)
 
     def worst_sources(self, most: int = 8) -> list[dict[str, Any]]:
-        """Return the sub-folders with the most errors, in the form of the figures' `by_source`."""
-        rows = [row for row in self.figures["by_source"] if row["errors"] and row["source"]]
+        """Return the sub-folders with the most errors, as `subgroups.subgroup_rates` does."""
+        rows = [row for row in self.evaluation.groups("source") if row["errors"]]
         return sorted(rows, key=lambda row: (-row["errors"], -row["rate"]))[:most]
 
     def openings(self) -> tuple[int, int]:

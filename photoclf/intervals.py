@@ -138,11 +138,11 @@ def effective_size(groups: ArrayLike) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def exact_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+def exact_interval(successes: float, trials: float, level: float = 0.95) -> tuple[float, float]:
     """Return the Clopper-Pearson interval of a proportion.
 
     Args:
-        successes: How often it happened.
+        successes: How often it happened; whole, unless trials are worth less than their number.
         trials: Of how many, independent of one another.
         level: The interval holds the true proportion at least this often.
 
@@ -169,6 +169,32 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> tuple[fl
     low = betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
     return float(low), float(high)
+
+
+def clustered_interval(
+    errors: ArrayLike, groups: ArrayLike, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the exact interval of a share of images, those of a group going together.
+
+    Args:
+        errors: Whether it happened, bool (n,).
+        groups: The group of each image, shape (n,).
+        level: The interval holds the true share at least this often.
+
+    Returns:
+        (low, high) in [0, 1]; (0, 1) without images.
+
+    Source: Korn & Graubard 1998, with the size that `effective_size` gives.
+
+    Example:
+        >>> clustered_interval([0, 0, 1, 1], ["a", "a", "b", "b"]) == exact_interval(1, 2)
+        True
+    """
+    happened = np.asarray(errors, np.float64)
+    if not len(happened):
+        return 0.0, 1.0
+    size = effective_size(groups)
+    return exact_interval(min(happened.mean() * size, size), size, level)
 
 
 def draw_weights(generator: np.random.Generator, draws: int, groups: int) -> np.ndarray:

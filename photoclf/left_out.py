@@ -10,7 +10,8 @@ import pandas as pd
 
 from photoclf.config import RunConfig
 from photoclf.errors import RunError
-from photoclf.evaluate import evaluate, read_evaluation
+from photoclf.evaluate import evaluate
+from photoclf.evaluation import read_evaluation
 from photoclf.figures import measured
 from photoclf.intervals import exact_interval
 from photoclf.paths import Workspace

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 from photoclf.weighted_metrics import (
     CALIBRATION_BINS,
     METRICS,
-    ScoreError,
     WeightedMetrics,
     bin_scores,
     check_scores,

@@ -10,7 +10,8 @@ from photoclf import comparison_report, steps
 from photoclf.config import RunConfig
 from photoclf.decode import DECODER_VERSION
 from photoclf.errors import ArchiveError
-from photoclf.evaluate import evaluate, read_evaluation
+from photoclf.evaluate import evaluate
+from photoclf.evaluation import read_evaluation
 from photoclf.files import sha256_file
 from photoclf.heat import HEAT
 from photoclf.journal import Journal

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from photoclf.errors import RunError
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.paths import Workspace
 from photoclf.run import Run
 from photoclf.runs import is_on_split, list_runs

@@ -13,7 +13,8 @@ from photoclf.cache import build_cache_for
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
-from photoclf.evaluate import evaluate, read_evaluation
+from photoclf.evaluate import evaluate
+from photoclf.evaluation import read_evaluation
 from photoclf.export import export_model, load_model
 from photoclf.figures import measured, number
 from photoclf.files import write_json, write_text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.files import write_text
 from photoclf.messages import Messages
 from photoclf.notebook import execute_notebook

@@ -135,16 +135,15 @@ def error_table(rows: Sequence[Mapping[str, Any]], most: int = 25) -> pd.DataFra
     """Order an evaluation's error rates for `plots_scores.draw_rates`, the worst first.
 
     Args:
-        rows: `by_class_folder` or `by_source` of the evaluation's figures.
+        rows: What `Evaluation.groups` returns.
         most: Rows at most.
 
     Returns:
         `name`, `images`, `errors`, `rate`, `low`, `high`.
     """
-    table = pd.DataFrame(rows)
-    keys = [key for key in ("class_folder", "source") if key in table.columns]
-    table.insert(0, "name", table[keys].agg(" / ".join, axis=1))
-    table = table.drop(columns=keys).sort_values(["rate", "name"], ascending=[False, True])
+    columns = ["name", "images", "errors", "rate", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    table = table.sort_values(["rate", "name"], ascending=[False, True])
     return table.head(most).reset_index(drop=True)
 
 

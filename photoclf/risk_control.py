@@ -109,8 +109,8 @@ def controlled_band(
         The band.
 
     Raises:
-        PromiseError: If there are too few images to prove it, whatever the scores. It tells what can
-            be promised and how many would be needed.
+        PromiseError: If there are too few images to prove it, whatever the scores. It tells what
+            can be promised and how many would be needed.
         ScoreError: If lengths differ or a value is out of range.
 
     Source: Angelopoulos et al. 2021, "Learn then Test", fixed-sequence testing; Bates et al. 2021,
@@ -152,12 +152,13 @@ def _allowed(what: str, kind: str, groups: np.ndarray, promise: Promise) -> int:
     share = float(getattr(promise, what))
     size = effective_size(groups) if len(groups) else 0.0
     if size < np.log(promise.delta) / np.log1p(-share):
+        least = least_promise(size, promise.delta)
         raise PromiseError(
             f"To promise that at most {100 * share:g} % are {what}, with"
             f" {100 * promise.confidence:g} % confidence, takes"
             f" {images_needed(share, promise.delta):,} {kind} in val. Received: {size:.0f} (those"
-            f" of a group count less), which can prove {100 * least_promise(size, promise.delta):.2g}"
-            " % at best. Promise that or more, or label more images."
+            f" of a group count less), which can prove {100 * least:.2g} % at best. Promise that or"
+            " more, or label more images."
         )
     errors = np.arange(len(groups)) * size / len(groups)
     # P(at most so many errors among so many images), for numbers that needn't be whole.

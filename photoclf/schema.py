@@ -181,6 +181,7 @@ EVALUATION = Table(
         "group": "str",
         "score": "float64",
         "decision": "str",
+        "triage": "str",
     },
     pathnames=("pathname", "class_folder", "source", "group"),
 )

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from photoclf.classifier import BATCH_SIZE, Classifier
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS, decode_image, made_of_same_bytes
 from photoclf.errors import ConfigError, RunError
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.files import sha256_text
 from photoclf.intervals import exact_interval
 from photoclf.metrics import confusion

@@ -128,19 +128,19 @@ def _cuts(y: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _values(rule: ThresholdRule, found: np.ndarray, wrong: np.ndarray, photos: int) -> np.ndarray:
-    taken = found + wrong
+    taken, least = found + wrong, rule.at_least or 0.0
     if rule.name == "f1":
         return 2 * found / (taken + photos)
     if rule.name == "cost":
         return -(rule.cost_missed * (photos - found) + rule.cost_false * wrong)
     if rule.name == "recall":
-        return np.where(found / photos >= rule.at_least, -taken, -np.inf)
+        return np.where(found / photos >= least, -taken, -np.inf)
     precision = np.where(found > 0, found / np.maximum(taken, 1), 0)
-    if precision.max() < rule.at_least:
+    if precision.max() < least:
         raise ThresholdError(
-            f"A threshold must reach a precision of {rule.at_least:g} on the val images. Received:"
+            f"A threshold must reach a precision of {least:g} on the val images. Received:"
             f" scores with which {precision.max():.4g} is the highest. Ask for that or less, or"
             " train a better model."
         )
     # Of thresholds that find equally many, the one with the fewest others.
-    return np.where(precision >= rule.at_least, found - wrong / (taken.max() + 1), -np.inf)
+    return np.where(precision >= least, found - wrong / (taken.max() + 1), -np.inf)

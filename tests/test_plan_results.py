@@ -10,7 +10,8 @@ from photoclf import steps
 from photoclf.cli import main
 from photoclf.comparison_report import compare
 from photoclf.errors import ConfigError, RunError, SplitError
-from photoclf.evaluate import evaluate, read_evaluation
+from photoclf.evaluate import evaluate
+from photoclf.evaluation import read_evaluation
 from photoclf.paths import Workspace
 from photoclf.plan_results import METRICS, plan_results
 from photoclf.runs import list_runs

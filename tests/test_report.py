@@ -19,7 +19,7 @@ from photoclf.config import RunConfig
 from photoclf.error_sections import looked_at
 from photoclf.errors import ConfigError, RunError
 from photoclf.files import write_json
-from photoclf.findings import SMALL_GROUP, read_findings
+from photoclf.findings import read_findings
 from photoclf.manifest import scan_archive
 from photoclf.markup import Html, element, table
 from photoclf.messages import Messages, wording
@@ -31,6 +31,7 @@ from photoclf.schema import AUDIT, HISTORY, SPLIT, STRESS, check_table
 from photoclf.split import make_split, split_hash
 from photoclf.stress import CHANGES
 from photoclf.stress_sections import robustness
+from photoclf.subgroups import SMALL_GROUP
 from photoclf.tables import write_table
 from tests.audits import audited
 
@@ -260,7 +261,7 @@ def test_the_four_cases_add_up_to_the_test_images(findings):
 def test_small_groups_are_marked_and_large_ones_are_not(findings):
     text = Messages("en")
     marks = Page(error_sections.by_folder(findings, text)).text.count(text("folders.small"))
-    rows = [*findings.figures["by_class_folder"], *findings.worst_sources()]
+    rows = [*findings.evaluation.groups("class_folder"), *findings.worst_sources()]
     assert marks == sum(row["images"] < SMALL_GROUP for row in rows) > 0
 
 
@@ -309,14 +310,6 @@ def test_other_openings_of_the_test_are_told(findings, monkeypatch):
     text = Messages("en")
     assert "used 2 times, by 2 models" in Page(sections.limits(findings, text)).text
     assert "another_run" in Page(sections.provenance(findings, text)).text
-
-
-def test_a_perfect_measure_still_has_an_interval(findings, monkeypatch):
-    test = findings.figures["test"]
-    monkeypatch.setitem(test["intervals"], "precision", [1.0, 1.0])
-    monkeypatch.setitem(test, "confusion", {"tp": 20, "fp": 0, "fn": 3, "tn": 50})
-    low, high = findings.interval("precision")
-    assert (round(low, 4), high) == (0.8316, 1.0)
 
 
 def test_measures_without_a_value_are_said_to_have_none(findings, monkeypatch):

@@ -39,14 +39,14 @@ def test_metrics_table_keeps_each_metric_with_its_interval_and_baseline():
     assert table.index.tolist() == ["precision", "roc_auc"]
 
 
-def test_error_table_puts_the_worst_first_and_names_sources():
+def test_error_table_puts_the_worst_first():
     row = {"images": 10, "errors": 1, "rate": 0.1, "low": 0.0, "high": 0.4}
     rows = [
-        {"class_folder": "Text", "source": "letters", **row},
-        {"class_folder": "Photo", "source": "prints", **row, "errors": 5, "rate": 0.5},
+        {"by": "source", "name": "Text/letters", **row},
+        {"by": "source", "name": "Photo/prints", **row, "errors": 5, "rate": 0.5},
     ]
     table = results.error_table(rows)
-    assert table.name.tolist() == ["Photo / prints", "Text / letters"]
+    assert table.name.tolist() == ["Photo/prints", "Text/letters"]
     assert results.error_table(rows, most=1).errors.tolist() == [5]
 
 

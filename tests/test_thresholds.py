@@ -19,7 +19,6 @@ def columns(rows):
     return np.array(y), np.array(s)
 
 
-
 def f1_at(y, s, threshold):
     counts = confusion(y, s, threshold)
     return 2 * counts["tp"] / (2 * counts["tp"] + counts["fp"] + counts["fn"])

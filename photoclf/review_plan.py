@@ -1,0 +1,208 @@
+"""How an archive would be sorted: the band chosen on val, measured on the test, as figures."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photoclf.errors import ConfigError
+from photoclf.figures import number
+from photoclf.intervals import effective_size
+from photoclf.operating import (
+    PHOTO_SHARES,
+    Prices,
+    cheapest_band,
+    operating_point,
+    prior_table,
+    rate_intervals,
+)
+from photoclf.risk_control import (
+    LADDER,
+    Promise,
+    PromiseError,
+    controlled_band,
+    images_needed,
+    least_promise,
+)
+from photoclf.triage import CELLS, Band, count_cells, coverage_risk, shares_at
+
+# What nobody asked for may leave to a person at most.
+MOST_REVIEWED = 0.1
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a client asks of the sorting, and for which archive.
+
+    Args:
+        promise: What may go wrong unseen at most. Without one, and without `hours`, the strictest
+            step of `risk_control.LADDER` is promised that can be proved and leaves
+            `MOST_REVIEWED` to review, else the loosest that can be proved.
+        hours: Operators' hours there are for the archive: the cheapest band within them.
+        prices: What work and errors cost.
+        images: The archive's size; that of the evaluated archive by default.
+        photo_share: Its share of photographs, over 0 and under 1; the test's by default.
+
+    Raises:
+        ConfigError: If a value is out of range, or a promise and hours are asked for at once.
+    """
+
+    promise: Promise | None = None
+    hours: float | None = None
+    prices: Prices = field(default_factory=Prices)
+    images: int | None = None
+    photo_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.promise is not None and self.hours is not None:
+            raise ConfigError(
+                "A review band keeps a promise or a budget of hours. Received: both. Leave one out;"
+                " the report tells the hours that a promise takes."
+            )
+        if self.hours is not None and not self.hours >= 0:
+            raise ConfigError(f"`hours` must be 0 or more. Received: {self.hours!r}.")
+        if self.images is not None and self.images < 1:
+            raise ConfigError(f"`images` must be 1 or more. Received: {self.images!r}.")
+        if self.photo_share is not None and not 0 < self.photo_share < 1:
+            raise ConfigError(
+                f"`photo_share` must be over 0 and under 1. Received: {self.photo_share!r}."
+            )
+
+
+@dataclass(frozen=True)
+class ReviewPlan:
+    """The review band, and why it is that one; chosen before the test is opened.
+
+    Args:
+        band: The band.
+        by: `promise` (asked for), `ladder` (the default), `hours`, or `nothing` when not even the
+            loosest step of the ladder can be proved: one threshold then, and no review.
+        promise: What is promised, if anything.
+        ladder: Each step with what it takes and its band on val, for `review_figures`.
+        cheapest: The band of least cost, which promises nothing.
+    """
+
+    band: Band
+    by: str
+    promise: Promise | None
+    ladder: tuple[dict[str, Any], ...]
+    cheapest: Band
+
+
+def plan_review(val: pd.DataFrame, threshold: float, terms: Terms, images: int) -> ReviewPlan:
+    """Choose the review band on validation images.
+
+    Args:
+        val: `label`, `score` and `group`, one row an image.
+        threshold: The one that evaluation chose.
+        terms: What is asked for.
+        images: The evaluated archive's size.
+
+    Raises:
+        PromiseError: If the val images can't prove what was asked for.
+    """
+    share = terms.photo_share or float(val.label.mean())
+    hours = np.inf if terms.hours is None else terms.hours
+    most = min(1.0, hours * 3600 / terms.prices.review_s / (terms.images or images))
+    cheapest = cheapest_band(val.label, val.score, share, terms.prices, most_reviewed=most)
+    confidence = terms.promise.confidence if terms.promise else 0.95
+    ladder = tuple(_step(val, threshold, Promise(x, x, confidence), share) for x in LADDER)
+    if terms.promise is not None:
+        band = controlled_band(val.label, val.score, threshold, terms.promise, val.group)
+        return ReviewPlan(band, "promise", terms.promise, ladder, cheapest)
+    if terms.hours is not None:
+        return ReviewPlan(cheapest, "hours", None, ladder, cheapest)
+    provable = [step for step in ladder if step["band"] is not None]
+    light = [step for step in provable if step["reviewed_on_val"] <= MOST_REVIEWED]
+    if not provable:
+        return ReviewPlan(Band(threshold, threshold), "nothing", None, ladder, cheapest)
+    step = light[0] if light else provable[-1]
+    promise = Promise(step["share"], step["share"], confidence)
+    return ReviewPlan(step["band"], "ladder", promise, ladder, cheapest)
+
+
+def review_figures(
+    plan: ReviewPlan,
+    val: pd.DataFrame,
+    test: pd.DataFrame,
+    threshold: float,
+    terms: Terms,
+    images: int,
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure on the test what a plan leads to.
+
+    Args:
+        plan: What `plan_review` chose.
+        val: The images it was chosen on.
+        test: `label`, `score` and `group`, one row an image.
+        threshold: The one that evaluation chose.
+        terms: What is asked for.
+        images: The evaluated archive's size.
+        draws: Bootstrap draws over groups for the 95 % intervals.
+        seed: Of the draws.
+
+    Returns:
+        What `eval/metrics.json` holds under `review`; JSON without NaN.
+    """
+    images, prices = terms.images or images, terms.prices
+    share = terms.photo_share or float(test.label.mean())
+
+    def cells(band: Band) -> np.ndarray:
+        return count_cells(test.label, test.score, band)[0]
+
+    def point(band: Band) -> dict[str, Any]:
+        found = cells(band)
+        told = {k: number(v) for k, v in operating_point(found, images, share, prices).items()}
+        return {"low": band.low, "high": band.high} | told
+
+    counted = cells(plan.band)
+    delta = (plan.promise or Promise(0.1, 0.1)).delta
+    sizes = {
+        kind: effective_size(val.group[val.label == label]) if (val.label == label).any() else 0.0
+        for kind, label in (("photos", 1), ("others", 0))
+    }
+    shares = sorted({*PHOTO_SHARES, round(share, 6)})
+    prior = prior_table(
+        test.label, test.score, plan.band, test.group,
+        images=images, prices=prices, shares=shares, draws=draws, seed=seed,
+    )  # fmt: skip
+    return {
+        "by": plan.by,
+        "promise": None if plan.promise is None else asdict(plan.promise),
+        "prices": asdict(prices),
+        "hours_allowed": terms.hours,
+        "images": images,
+        "photo_share": share,
+        "photo_share_of": "client" if terms.photo_share else "test",
+        "val_worth": sizes,
+        "least": {kind: least_promise(size, delta) for kind, size in sizes.items()},
+        "cells": dict(zip(CELLS, counted.astype(int).tolist(), strict=True)),
+        "rates": {
+            name: {k: number(v) for k, v in rates.items()}
+            for name, rates in rate_intervals(test.label, test.score, plan.band, test.group).items()
+        },
+        "point": point(plan.band),
+        "one_threshold": point(Band(threshold, threshold)),
+        "cheapest": point(plan.cheapest),
+        "ladder": [
+            {k: v for k, v in step.items() if k not in ("band", "reviewed_on_val")}
+            | {"point": None if step["band"] is None else point(step["band"])}
+            for step in plan.ladder
+        ],
+        "prior": [{k: number(v) for k, v in row.items()} for row in prior.to_dict("records")],
+        "coverage": coverage_risk(test.label, test.score, threshold).to_dict("list"),
+    }
+
+
+def _step(val: pd.DataFrame, threshold: float, promise: Promise, share: float) -> dict[str, Any]:
+    step = {"share": promise.missed, "needed": images_needed(promise.missed or 0, promise.delta)}
+    try:
+        band = controlled_band(val.label, val.score, threshold, promise, val.group)
+    except PromiseError:
+        return step | {"band": None, "reviewed_on_val": None}
+    reviewed = float(shares_at(count_cells(val.label, val.score, band)[0], share)["reviewed"])
+    return step | {"band": band, "reviewed_on_val": reviewed}
