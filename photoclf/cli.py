@@ -125,9 +125,10 @@ def _show_plan(workspace: Workspace) -> None:
 @options.workspace
 @options.on_split
 @options.run_id
+@options.evaluation_options
 @click.option("--plan", is_flag=True, help="Show a release's figures on left-out sources instead.")
-def evaluate(workspace: Workspace, run_id: str, plan: bool) -> None:
-    """Choose the threshold on val, open the test once, and write the run's figures."""
+def evaluate(workspace: Workspace, run_id: str, plan: bool, **choices: Any) -> None:
+    """Choose threshold and review band on val, open the test once, and write the run's figures."""
     from photoclf import steps
 
     if plan:
@@ -136,18 +137,14 @@ def evaluate(workspace: Workspace, run_id: str, plan: bool) -> None:
         for table in left_out_tables(steps.find_run_named(workspace, run_id)):
             click.echo(f"{table}\n")
         return
+    rule, terms = options.told_rule_and_terms(choices)
     from photoclf.evaluate import evaluate as evaluate_run
+    from photoclf.results import evaluation_lines
 
-    evaluation = evaluate_run(steps.find_run_named(workspace, run_id), workspace, progress=True)
-    click.echo(f"{evaluation.run.run_id}: threshold {evaluation.threshold:.4f}")
-    for side in ("val", "test"):
-        figures = evaluation.figures[side]
-        for name in ("recall", "precision", "f1", "accuracy", "roc_auc"):
-            value = figures["metrics"][name]
-            low, high = figures["intervals"].get(name, (None, None))
-            shown = "undefined" if value is None else f"{value:.4f}"
-            interval = "" if low is None or high is None else f"  [{low:.4f}, {high:.4f}]"
-            click.echo(f"  {side:5}{name:10}{shown}{interval}")
+    run = steps.find_run_named(workspace, run_id)
+    evaluation = evaluate_run(run, workspace, rule=rule, terms=terms, progress=True)
+    for line in evaluation_lines(evaluation.figures):
+        click.echo(line)
     click.echo(f"{evaluation.run.eval_folder}")
 
 

@@ -47,6 +47,47 @@ def metrics_table(figures: Mapping[str, Any]) -> pd.DataFrame:
     return table.loc[list(test["metrics"])].astype("float64").rename_axis("metric")
 
 
+def evaluation_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Say in lines what an evaluation found: metrics, review band, what it leads to, alarms.
+
+    Args:
+        figures: What `evaluate` wrote to `eval/metrics.json`.
+    """
+    lines = [f"{figures['run_id']}: threshold {figures['threshold']:.4f}"]
+    for side in ("val", "test"):
+        for name in ("recall", "precision", "f1", "accuracy", "roc_auc"):
+            value = figures[side]["metrics"][name]
+            low, high = figures[side]["intervals"].get(name, (None, None))
+            shown = "undefined" if value is None else f"{value:.4f}"
+            interval = "" if low is None or high is None else f"  [{low:.4f}, {high:.4f}]"
+            lines.append(f"  {side:5}{name:10}{shown}{interval}")
+    review, promise = figures["review"], figures["review"]["promise"]
+    point = review["point"]
+    promised = [
+        f"at most {promise[kind]:.2%} of {of} {kind}"
+        for kind, of in (("missed", "photographs"), ("false", "other images"))
+        if promise and promise[kind] is not None
+    ]
+    told = f", promised with {promise['confidence']:.0%} confidence" if promise else ""
+    lines.append(
+        f"review band {point['low']:.4f} to {point['high']:.4f}:"
+        f" {', '.join(promised) or 'nothing is promised'}{told}"
+    )
+    lines.append(
+        f"  of {review['images']:,} images at {review['photo_share']:.1%} photographs:"
+        f" {point['automatic']:.1%} sorted by themselves, {point['reviewed']:,.0f} to review"
+        f" ({point['hours']:.1f} h)"
+    )
+    for alarm in figures["alarms"]:
+        numbers = ", ".join(
+            f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}"
+            for k, v in alarm.items()
+            if k != "alarm"
+        )
+        lines.append(f"ALARM {alarm['alarm']}: {numbers}")
+    return lines
+
+
 def shortcut_tables(figures: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tell which file properties and which sub-folders give the class away.
 
