@@ -177,14 +177,14 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 def report(workspace: Workspace, run_id: str, lang: str) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
-    from photoclf.explain import explain_errors
+    from photoclf.neighbours import illustrate_errors
     from photoclf.report import render_report
 
     run = steps.find_run_named(workspace, run_id)
     try:
-        explain_errors(run, workspace)
+        illustrate_errors(run, workspace)
     except (PhotoclfError, OSError) as error:  # the page does without
-        click.echo(f"the page won't show where the model looked: {error}", err=True)
+        click.echo(f"the page won't show what the model saw in its errors: {error}", err=True)
     click.echo(render_report(run, workspace, lang=lang))
 
 

@@ -1,21 +1,17 @@
-"""A client's report on errors: the four cases, rates by folder, and the gallery."""
+"""A client's report on errors: the four cases, and rates by folder."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from photoclf.findings import Findings
-from photoclf.heat import overlaid
 from photoclf.look import style
-from photoclf.markup import Html, drawing, element, name, section, table, thumbnail
+from photoclf.markup import Html, drawing, element, name, section, table
 from photoclf.messages import Messages
 from photoclf.plots_scores import draw_rates, draw_score_histogram
 from photoclf.subgroups import SMALL_GROUP
-
-MOST_PICTURES = 24
 
 
 def cases(findings: Findings, text: Messages) -> Html:
@@ -65,61 +61,6 @@ def by_folder(findings: Findings, text: Messages) -> Html:
     )
 
 
-def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Html:
-    """Build the most confident errors with their pictures, scores and folders."""
-    errors, shown = len(findings.errors), min(len(findings.errors), most)
-    images = findings.figures["test"]["images"]
-    key = "none" if not errors else "all" if shown == errors else "some"
-    cards = [_card(row, findings, text) for _, row in findings.errors.head(most).iterrows()]
-    lost = errors and findings.archive is None
-    return section(
-        text("gallery.title"),
-        element("p", text(f"gallery.{key}", images=images, shown=shown, errors=errors)),
-        element("p", text("gallery.unreachable"), class_="notice") if lost else None,
-        element("ul", *cards, class_="gallery") if cards else None,
-        id_="gallery",
-    )
-
-
-def looked_at(findings: Findings, text: Messages) -> Html:
-    """Build where the model looked in its most confident errors; nothing before it was mapped."""
-    maps = findings.heat
-    cards = [
-        _heat_card(row, *maps[row.pathname], text)
-        for _, row in findings.errors.iterrows()
-        if row.pathname in maps
-    ]
-    if not cards:
-        return element("div")
-    return section(
-        text("looked.title"),
-        element("p", text("looked.text")),
-        element("ul", *cards, class_="gallery"),
-        id_="looked",
-    )
-
-
-def _heat_card(row: pd.Series, pixels: np.ndarray, heat: np.ndarray, text: Messages) -> Html:
-    alt = text(_where(heat), folder=row.class_folder, **_told(row, text))
-    return _captioned(row, thumbnail(overlaid(pixels, heat), alt), text)
-
-
-def _where(heat: np.ndarray) -> str:
-    """Tell in which ninth of the image a map is warmest, as a text's key."""
-    if not heat.any():
-        return "looked.nowhere"
-    row, column = (int(3 * at / side) for at, side in zip(_centre(heat), heat.shape, strict=True))
-    return f"looked.at_{row}{column}"
-
-
-def _centre(heat: np.ndarray) -> tuple[float, float]:
-    weights = np.where(heat >= heat.max() / 2, heat, 0)
-    rows, columns = (weights.sum(axis=axis) for axis in (1, 0))
-    return tuple(  # type: ignore[return-value]
-        float((np.arange(len(line)) * line).sum() / line.sum()) for line in (rows, columns)
-    )
-
-
 def _case(text: Messages, case: str, count: int) -> Html:
     words = element("span", text(f"cases.{case}", n=count))
     return element("div", element("strong", text.number(count)), words, class_=f"case {case}")
@@ -133,30 +74,6 @@ def _rate_row(folder: str, row: Mapping[str, Any], text: Messages) -> tuple[obje
     interval = text("value.interval", low=row["low"], high=row["high"])
     numbers = (text.number(row["images"]), text.number(row["errors"]))
     return label, *numbers, text.percent(row["rate"]), interval
-
-
-def _card(row: Any, findings: Findings, text: Messages) -> Html:
-    picture = findings.picture(row.pathname)
-    if isinstance(picture, str):
-        return _captioned(row, element("p", text(f"gallery.{picture}"), class_="missing"), text)
-    alt = text("gallery.alt", folder=row.class_folder, **_told(row, text))
-    return _captioned(row, thumbnail(picture, alt), text)
-
-
-def _told(row: Any, text: Messages) -> dict[str, str]:
-    error = text("gallery.missed" if row.label == 1 else "gallery.taken")
-    return {"error": error, "score_text": text("gallery.score", score=row.score)}
-
-
-def _captioned(row: Any, image: Html, text: Messages) -> Html:
-    told = _told(row, text)
-    caption = element(
-        "figcaption",
-        element("strong", told["error"]),
-        element("span", name(row.class_folder), f" · {told['score_text']}"),
-        element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
-    )
-    return element("li", element("figure", element("div", image, class_="picture"), caption))
 
 
 def _scores_figure(findings: Findings, text: Messages) -> Html:

@@ -21,7 +21,7 @@ from photoclf.label_check import find_suspects
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.review_plan import Terms, plan_review, review_figures
 from photoclf.runs import Run, list_runs
-from photoclf.schema import AUDIT, EVALUATION, OPENINGS, check_table
+from photoclf.schema import AUDIT, EVALUATION, OPENINGS, SUSPECTS, check_table
 from photoclf.split import split_hash
 from photoclf.split_files import split_to_evaluate
 from photoclf.subgroups import subgroup_rates
@@ -86,6 +86,7 @@ def evaluate(
     predictions["triage"] = plan.band.triage(predictions.score)
     val, test = (predictions[predictions.split == side] for side in ("val", "test"))
     told = {"draws": draws, "seed": run.config.seed}
+    suspects = find_suspects(predictions, predictions.score, run.run_id)
     _forget_others(run, split_hash(split))
     openings = _record_opening(run, split_hash(split), len(test))
     figures = {
@@ -100,7 +101,7 @@ def evaluate(
         "seed": run.config.seed,
         "val": measured(val.label, val.score, threshold, val.group, **told),
         "test": measured(test.label, test.score, threshold, test.group, **told),
-        "suspected_labels": _suspected(predictions),
+        "suspected_labels": len(suspects),
         "baseline_other": baseline_other(test),
         "baseline_metadata": baseline_metadata(workspace, split, **told),
         "baseline_release": baseline_release(
@@ -113,11 +114,13 @@ def evaluate(
         ),
         "subgroups": subgroup_rates(test, _audit_of(workspace)),
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
-        "test_openings": int((openings.split_hash == split_hash(split)).sum()),
+        "test_openings": int((openings.split_hash == split_hash(split)).sum())
+        + _before(run, split),
         "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
     }
     figures["alarms"] = find_alarms(figures, test.score.to_numpy())
     write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
+    write_table(suspects, run.eval_folder / "suspects.csv", SUSPECTS)
     write_json(run.eval_folder / "metrics.json", figures)
     return read_evaluation(run)
 
@@ -177,15 +180,11 @@ def _scored(
     return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
 
 
-def _suspected(predictions: pd.DataFrame) -> int:
-    return len(find_suspects(predictions, predictions.score, "this run"))
-
-
 def _forget_others(run: Run, split: str) -> None:
     """Remove what was measured of a release on another split: it would stand beside this one's."""
     metrics = run.eval_folder / "metrics.json"
     if metrics.is_file() and read_json(metrics).get("split_hash") != split:
-        for name in ("stress.csv", HEAT):
+        for name in ("stress.csv", "neighbours.csv", HEAT):
             (run.eval_folder / name).unlink(missing_ok=True)
 
 
@@ -197,6 +196,12 @@ def _record_opening(run: Run, split: str, images: int) -> pd.DataFrame:
     openings = check_table(pd.concat([earlier, row], ignore_index=True), OPENINGS)
     write_table(openings, path, OPENINGS)
     return openings
+
+
+def _openings(run: Run, openings: pd.DataFrame, split: str) -> int:
+    """Count the openings of a split's test; a release was measured on its own when it was made."""
+    before = run.is_release and run.provenance.get("split_hash") == split
+    return int((openings.split_hash == split).sum()) + before
 
 
 def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:

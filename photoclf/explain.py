@@ -92,6 +92,24 @@ def explain_errors(
         )
 
 
+def embed(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Return what a model makes of images before it decides: what its last layer takes.
+
+    Args:
+        model: Any of the registry.
+        pixels: uint8 RGB (n, S, S, 3).
+
+    Returns:
+        float32 (n, d).
+
+    Raises:
+        RunError: As `grad_cam`.
+    """
+    body, _ = _parts(model)
+    told = keras.Model(body.inputs, body.outputs[1])
+    return np.asarray(told.predict(pixels.astype(np.float32), batch_size=_BATCH, verbose=0))
+
+
 def model_of(run: Run) -> keras.Model:
     """Return a run's model for Keras.
 

@@ -17,7 +17,7 @@ from photoclf.files import sha256_bytes
 from photoclf.heat import read_heat
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
-from photoclf.schema import AUDIT, STRESS
+from photoclf.schema import AUDIT, NEIGHBOURS, STRESS, SUSPECTS, check_table
 from photoclf.tables import read_table
 
 
@@ -85,6 +85,19 @@ class Findings:
     def errors(self) -> pd.DataFrame:
         """The wrong test images, the most confident first."""
         return self.evaluation.errors()
+
+    @property
+    def suspects(self) -> pd.DataFrame:
+        """The val and test images whose label the scores contradict (`schema.SUSPECTS`)."""
+        return read_table(self.run.eval_folder / "suspects.csv", SUSPECTS)
+
+    @property
+    def neighbours(self) -> pd.DataFrame:
+        """The training images nearest to errors (`schema.NEIGHBOURS`); empty before they were."""
+        path = self.run.eval_folder / "neighbours.csv"
+        if not path.is_file():
+            return check_table(pd.DataFrame(columns=list(NEIGHBOURS.columns)), NEIGHBOURS)
+        return read_table(path, NEIGHBOURS)
 
     def interval(self, metric: str) -> tuple[float, float] | None:
         """Return a test metric's 95 % interval, `None` where it has none."""

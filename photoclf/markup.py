@@ -93,7 +93,8 @@ def table(
         foot,
     )
     # A table too wide for a phone scrolls in its box; a keyboard can reach and scroll it too.
-    return element("div", content, class_="table", role="region", aria_label=caption, tabindex="0")
+    kind = "table long" if len(body) > _LONG else "table"
+    return element("div", content, class_=kind, role="region", aria_label=caption, tabindex="0")
 
 
 def drawing(figure: Figure, alt: str, caption: str) -> Html:
@@ -122,6 +123,7 @@ def thumbnail(pixels: np.ndarray, alt: str, size: int = 240) -> Html:
     return element("img", src=source, alt=alt, width=image.width, height=image.height)
 
 
+_LONG = 8  # rows from which on a table may be cut between two printed pages
 _VOID = {"img", "br", "meta"}
 # Controls, and the marks that turn the reading direction: a name could rearrange the page's text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

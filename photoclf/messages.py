@@ -7,6 +7,7 @@ is written:
     {files}              1 234 → a number, or a text as it is
     {score:2}            0,97 → with two decimals
     {recall:%}           95,2 % → a share of 1, with one decimal
+    {promise:%~}         2 %, 0,5 % → a share of 1, with the decimals that it has
     {day:date}           23 novembre 2026
     {n:plural image|images}   the form that goes with the number
 """
@@ -111,6 +112,8 @@ class Messages(string.Formatter):
         """Write one placeholder's value; see the module's head."""
         if format_spec.startswith("plural "):
             return self.plural(value, *format_spec.removeprefix("plural ").split("|"))
+        if format_spec == "%~":
+            return self.percent(value, decimals_of(100 * value))
         if format_spec.startswith("%"):
             return self.percent(value, int(format_spec[1:] or 1))
         if format_spec == "date":
@@ -128,6 +131,16 @@ class Messages(string.Formatter):
             )
         text = texts[key][self.lang].replace("'", "’")
         return _in_french(text) if self.lang == "fr" else text
+
+
+def decimals_of(value: float, most: int = 2) -> int:
+    """Return how many decimals a number has, `most` at most.
+
+    Example:
+        >>> [decimals_of(value) for value in (2.0, 0.5, 1 / 3)]
+        [0, 1, 2]
+    """
+    return next(n for n in range(most + 1) if n == most or abs(round(value, n) - value) < 1e-9)
 
 
 @cache

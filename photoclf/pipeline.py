@@ -157,7 +157,7 @@ def run_pipeline(
     journal.step(
         "explain",
         [_mark(run), metrics],
-        [run.eval_folder / HEAT],
+        [run.eval_folder / HEAT, run.eval_folder / "neighbours.csv"],
         partial(_explain, run, workspace, place),
     )
     inputs = [_mark(run), metrics, sha256_file(workspace.audit)]
@@ -203,9 +203,9 @@ def _train(
 
 def _explain(run: Run, workspace: Workspace, archive: Path) -> None:
     # Here: a pipeline that has nothing to explain doesn't wait for TensorFlow.
-    from photoclf.explain import explain_errors
+    from photoclf.neighbours import illustrate_errors
 
-    explain_errors(run, workspace, archive=archive)
+    illustrate_errors(run, workspace, archive=archive)
 
 
 def _mark(run: Run) -> str:

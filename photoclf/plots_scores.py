@@ -155,7 +155,7 @@ def draw_reliability(
             fontsize=7.5,
             color=MUTED,
         )
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower right")
     ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     ax.set(xlabel=words("figure.mean_score"), ylabel=words("figure.photo_share"))
     for axis in (ax.xaxis, ax.yaxis):

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from photoclf.look import ENGLISH, MAIN, OTHER, need_columns, ticks, tidy
-from photoclf.messages import Messages
+from photoclf.messages import Messages, decimals_of
 
 _MEASURES = {"recall": (MAIN, "-", "o"), "precision": (OTHER, "--", "s")}
 
@@ -38,5 +38,4 @@ def draw_stress(ax: Axes, table: pd.DataFrame, change: str, *, words: Messages =
 
 def level_text(level: float, words: Messages) -> str:
     """Write a level with the decimals that it has, two at most."""
-    decimals = next(n for n in (0, 1, 2) if n == 2 or round(level, n) == level)
-    return words.number(level, decimals)
+    return words.number(level, decimals_of(level))

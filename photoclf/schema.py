@@ -204,6 +204,20 @@ SUSPECTS = Table(
     pathnames=("pathname", "class_folder", "source"),
 )
 
+NEIGHBOURS = Table(
+    "neighbours in training",
+    {
+        "pathname": "str",
+        "rank": "int64",
+        "neighbour": "str",
+        "label": "int64",
+        "class_folder": "str",
+        "similarity": "float64",
+        "of_images": "int64",
+    },
+    pathnames=("pathname", "neighbour", "class_folder"),
+)
+
 EVENTS = Table(
     "events",
     {"run": "str", "tag": "str", "step": "int64", "wall_time_s": "float64", "value": "float64"},

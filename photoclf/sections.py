@@ -33,38 +33,6 @@ def opening(findings: Findings, text: Messages) -> Html:
     )
 
 
-def summary(findings: Findings, text: Messages) -> Html:
-    """Build the figures that a reader in a hurry needs."""
-    test, photos = findings.figures["test"], _photos(findings)
-    counts = test["confusion"]
-    files = len(findings.audit)
-    share = photos / max(len(findings.used), 1)
-    verdict = text(
-        "summary.verdict" if counts["fp"] else "summary.verdict_clean",
-        photos=test["photos"],
-        found=counts["tp"],
-        missed=counts["fn"],
-        wrong=counts["fp"],
-        others=counts["fp"] + counts["tn"],
-    )
-    tiles = [
-        _tile(_percent(text, test["metrics"][metric]), text(f"summary.{metric}"),
-              _interval(findings, metric, text, "summary.interval"))
-        for metric in ("recall", "precision")
-    ]  # fmt: skip
-    tiles += [
-        _tile(text.number(files), text("summary.files", files=files)),
-        _tile(text.percent(share), text("summary.photos")),
-    ]
-    return section(
-        text("summary.title"),
-        element("p", verdict, " ", text("summary.baseline")),
-        _shortcut_warning(findings, text),
-        element("ul", *tiles, class_="tiles"),
-        id_="summary",
-    )
-
-
 def received(findings: Findings, text: Messages) -> Html:
     """Build the ledger: what became of each file, adding up to those received."""
     rows = [
@@ -113,31 +81,52 @@ def worth(findings: Findings, text: Messages) -> Html:
     """Build the figures with their intervals, beside two ways to answer without looking."""
     test, baseline = findings.figures["test"], findings.figures["baseline_other"]["metrics"]
     blind = (findings.figures.get("baseline_metadata") or {}).get("metrics", {})
+    release = findings.figures["baseline_release"]
     rows = [
         (
             text(f"worth.{metric}"),
             _percent(text, test["metrics"][metric]),
-            _interval(findings, metric, text, "value.interval") or text("worth.no_value"),
+            _interval(findings, metric, text) or text("worth.no_value"),
+            *([_percent(text, release["metrics"][metric])] if release else []),
             _percent(text, blind.get(metric)),
             _percent(text, baseline[metric]),
         )
         for metric in ("recall", "precision", "f1", "accuracy")
     ]
-    columns = ("measure", "model", "interval", "metadata", "baseline")
+    before = ("release",) if release else ()
+    columns = ("measure", "model", "interval", *before, "metadata", "baseline")
     header = [text(f"worth.{column}") for column in columns]
     return section(
         text("worth.title"),
         element("p", text("worth.text", images=test["images"], photos=test["photos"])),
         table(text("worth.caption"), header, rows),
+        _release_note(release, text),
         element("p", text("worth.baseline_text", accuracy=baseline["accuracy"])),
         id_="worth",
     )
 
 
+def method(findings: Findings, text: Messages) -> Html:
+    """Build what was done, in plain words."""
+    figures, used = findings.figures, len(findings.used)
+    learnt = used - figures["val"]["images"] - figures["test"]["images"]
+    told = {
+        "sides": {"learnt": max(learnt, 0), "val": figures["val"]["images"]},
+        "size": {"size": findings.run.config.resolved().image_size or 0},
+        "measure": {"test": figures["test"]["images"], "groups": figures["test"]["groups"]},
+    }
+    # A release brings its own threshold.
+    decide = "decide" if figures["threshold_rule"].endswith("_on_val") else "decide_release"
+    told[decide] = {"threshold": figures["threshold"]}
+    steps = ("read", "sides", "size", decide, "measure", "check")
+    items = [element("li", text(f"method.{step}", **told.get(step, {}))) for step in steps]
+    return section(text("method.title"), element("ol", *items), id_="method")
+
+
 def limits(findings: Findings, text: Messages) -> Html:
     """Build what the model can't do and what wasn't measured."""
     times, runs = findings.openings()
-    items = ["sources", "paintings", "mixed", "labels"]
+    items = ["sources", "promise", "paintings", "mixed", "labels"]
     if findings.stress is None:
         items.append("robustness")
     items = [text(f"limits.{item}") for item in items]
@@ -152,7 +141,10 @@ def limits(findings: Findings, text: Messages) -> Html:
 
 def glossary(text: Messages) -> Html:
     """Build what the report's words mean."""
-    words = ("photo", "recall", "precision", "f1", "score", "threshold", "interval")
+    words = (
+        "photo", "recall", "precision", "f1", "score", "threshold", "interval", "review", "promise",
+        "calibration",
+    )  # fmt: skip
     pairs = [
         element(
             "div",
@@ -218,15 +210,6 @@ def _weights(origin: dict[str, Any], text: Messages) -> Html | str | None:
     return element("span", source, _hash(weights["sha256"]))
 
 
-def _shortcut_warning(findings: Findings, text: Messages) -> Html | None:
-    blind = findings.figures.get("baseline_metadata")
-    if blind is None or not blind["high"]:
-        return None
-    model = findings.figures["test"]["metrics"]["f1"] or 0.0
-    told = text("summary.shortcuts", blind=blind["metrics"]["f1"], model=model)
-    return element("p", told, class_="notice")
-
-
 def _suspects(findings: Findings, text: Messages) -> Html | None:
     images = findings.figures.get("suspected_labels", 0)
     return element("p", text("found.suspects", images=images)) if images else None
@@ -257,11 +240,13 @@ def _percent(text: Messages, share: float | None) -> str:
     return text("worth.no_value") if share is None else text.percent(share)
 
 
-def _interval(findings: Findings, metric: str, text: Messages, key: str) -> str | None:
+def _interval(findings: Findings, metric: str, text: Messages) -> str | None:
     bounds = findings.interval(metric)
-    return text(key, low=bounds[0], high=bounds[1]) if bounds else None
+    return text("value.interval", low=bounds[0], high=bounds[1]) if bounds else None
 
 
-def _tile(value: str, meaning: str, note: str | None = None) -> Html:
-    small = element("span", note, class_="note") if note else None
-    return element("li", element("strong", value), element("span", meaning), small)
+def _release_note(release: dict[str, Any] | None, text: Messages) -> Html | None:
+    if release is None:
+        return None
+    told = text("worth.release_text", images=release["images"], left_out=release["left_out"])
+    return element("p", told, class_="note")

@@ -37,7 +37,8 @@ def subgroup_rates(test: pd.DataFrame, audit: pd.DataFrame) -> list[dict[str, An
     wrong = ((test.decision == "photo") != (test.label == 1)).to_numpy()
     rows = []
     for by, names in _memberships(test, audit).items():
-        for name in sorted(set(names.dropna())):
+        found = set(names.dropna())
+        for name in [size for size in _SIZES if size in found] or sorted(found):
             rows.append(
                 {"by": by, "name": name} | _counted(test, wrong, (names == name).to_numpy())
             )

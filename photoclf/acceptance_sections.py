@@ -1,0 +1,191 @@
+"""The client report's first page, its next steps and where it is signed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from photoclf.acceptance import judge
+from photoclf.findings import Findings
+from photoclf.markup import Html, element, name, section, table
+from photoclf.messages import Messages
+from photoclf.risk_control import LADDER, images_needed
+
+
+def acceptance(findings: Findings, text: Messages) -> Html:
+    """Build page one: what is recommended, at which conditions, and why not without reserve."""
+    figures, verdict = findings.figures, judge(findings.figures)
+    reasons = [element("li", _reason(why, told, text)) for why, told in verdict.reasons]
+    key = "demo" if findings.is_demo else verdict.verdict
+    return section(
+        text("acceptance.title"),
+        element(
+            "div",
+            element("p", element("strong", text(f"acceptance.{key}"))),
+            element("p", _conditions(figures["review"], text)),
+            class_=f"decision {verdict.verdict}",
+        ),
+        element("ul", *_tiles(findings, text), class_="tiles"),
+        element("p", text(f"acceptance.reasons_{len(reasons) > 1}")) if reasons else None,
+        element("ul", *reasons, class_="reasons") if reasons else None,
+        element("p", _without_review(figures["test"]["confusion"], text)),
+        _worst_kinds(findings, text),
+        id_="summary",
+    )
+
+
+def next_steps(findings: Findings, text: Messages) -> Html:
+    """Build what should be done now, from what was found."""
+    steps = [element("li", step) for step in _steps(findings, text)]
+    return section(text("next.title"), element("ol", *steps), id_="next")
+
+
+def signature(findings: Findings, text: Messages) -> Html:
+    """Build the block in which both sides decide and sign."""
+    choices = [element("li", text(f"signature.{choice}")) for choice in _CHOICES]
+    blanks = [
+        element(
+            "div",
+            element("h3", text(f"signature.for_{side}")),
+            element("dl", *(_blank(text(f"signature.{item}")) for item in _BLANKS)),
+        )
+        for side in ("client", "us")
+    ]
+    return section(
+        text("signature.title"),
+        element("p", text("signature.text", run=findings.run.run_id)),
+        element("ul", *choices, class_="boxes"),
+        element("div", *blanks, class_="signatures"),
+        id_="signature",
+    )
+
+
+_CHOICES = ("accepted", "with_reserve", "refused")
+_BLANKS = ("name", "role", "date", "sign")
+
+
+def _blank(label: str) -> Html:
+    return element("div", element("dt", label), element("dd", class_="blank"))
+
+
+def _reason(why: str, told: Mapping[str, Any], text: Messages) -> str:
+    if why == "promise_broken":
+        why = f"promise_broken_{told['kind']}"
+    if why == "subgroup":
+        told = dict(told) | {"group": group_name(told["by"], told["name"], text)}
+    return text(f"alarm.{why}", **{k: v for k, v in told.items() if k != "alarm"})
+
+
+def group_name(by: str, value: str, text: Messages) -> str:
+    """Name a group of images, as `subgroups` has it, in the reader's language."""
+    if by in ("size", "colour", "flag"):
+        return text(f"group.{value}")
+    return text(f"group.of_{by}", name=value)
+
+
+def _conditions(review: Mapping[str, Any], text: Messages) -> str:
+    point, promise = review["point"], review["promise"] or {}
+    told = {"automatic": point["automatic"], "hours": point["hours"], "images": review["images"]}
+    told |= {"reviewed": point["reviewed"]}
+    if not promise:
+        return text(f"acceptance.by_{review['by']}", **told)
+    kept = [kind for kind in ("missed", "false") if promise[kind] is not None]
+    shares = {kind: promise[kind] for kind in kept}
+    key = "both" if len(kept) == 2 else kept[0]
+    sorted_by = "alone" if point["reviewed"] < 0.5 else "review"
+    return " ".join(
+        [
+            text(f"acceptance.{sorted_by}", **told),
+            text(f"acceptance.promise_{key}", confidence=promise["confidence"], **shares),
+        ]
+    )
+
+
+def _tiles(findings: Findings, text: Messages) -> list[Html]:
+    review = findings.figures["review"]
+    point, promise = review["point"], review["promise"] or {}
+    tiles = [
+        (text.percent(point["automatic"]), text("acceptance.automatic"), None),
+        (
+            text.number(point["reviewed"]),
+            text("acceptance.reviewed", reviewed=point["reviewed"]),
+            text("acceptance.hours", hours=point["hours"], images=review["images"]),
+        ),
+    ]
+    for kind in ("missed", "false"):
+        rates = review["rates"][kind]
+        measured = text("acceptance.measured", **rates) if rates["images"] else None
+        if promise.get(kind) is not None:
+            share = text("acceptance.at_most", share=promise[kind])
+            tiles.append((share, text(f"acceptance.{kind}_promised"), measured))
+        else:
+            value = text("worth.no_value") if rates["rate"] is None else text.percent(rates["rate"])
+            tiles.append((value, text(f"acceptance.{kind}_measured"), measured))
+    return [tile(*shown) for shown in tiles]
+
+
+def tile(value: str, meaning: str, note: str | None = None) -> Html:
+    """Build one large figure with what it means."""
+    small = element("span", note, class_="note") if note else None
+    return element("li", element("strong", value), element("span", meaning), small)
+
+
+def _without_review(counts: Mapping[str, int], text: Messages) -> str:
+    return text(
+        "summary.verdict" if counts["fp"] else "summary.verdict_clean",
+        photos=counts["tp"] + counts["fn"],
+        found=counts["tp"],
+        missed=counts["fn"],
+        wrong=counts["fp"],
+        others=counts["fp"] + counts["tn"],
+    )
+
+
+def _worst_kinds(findings: Findings, text: Messages) -> Html:
+    """Build the two kinds of error that cost most: each folder taken for photographs, and back."""
+    folders = findings.evaluation.groups("class_folder")
+    rows = sorted(folders, key=lambda row: (-row["false"] / max(row["others"], 1), row["name"]))
+    cells = [
+        (_turned(row["name"], text("kind.photo")), row["false"], row["others"])
+        for row in rows
+        if row["others"] and row["false"]
+    ]
+    cells += [
+        (_turned(row["name"], text("kind.other")), row["missed"], row["photos"])
+        for row in rows
+        if row["photos"]
+    ]
+    header = [text(f"kinds.{column}") for column in ("kind", "errors", "images", "rate")]
+    shown = [
+        (label, text.number(errors), text.number(images), text.percent(errors / images))
+        for label, errors, images in cells
+    ]
+    return table(text("kinds.caption"), header, shown)
+
+
+def _turned(folder: str, into: str) -> Html:
+    return element("span", name(folder), " → ", into)
+
+
+def _steps(findings: Findings, text: Messages) -> list[str]:
+    figures, audit = findings.figures, findings.audit
+    review, told = figures["review"], []
+    point, promise = review["point"], review["promise"]
+    if point["reviewed"] >= 0.5:
+        hours = {"hours": point["hours"], "low": point["low"], "high": min(point["high"], 1.0)}
+        told.append(text("next.review", reviewed=point["reviewed"], **hours))
+    lost = int(audit.status.isin(["unreadable", "not_an_image"]).sum())
+    if lost:
+        told.append(text("next.lost", files=lost))
+    if findings.conflicts or figures["suspected_labels"]:
+        images = findings.conflicts + figures["suspected_labels"]
+        told.append(text("next.labels", images=images))
+    stricter = [s for s in LADDER if promise and s < (promise["missed"] or promise["false"])]
+    if stricter:
+        share = stricter[-1]
+        needed = images_needed(share, (1 - promise["confidence"]) / 2)
+        have = review["val_worth"]["photos"]
+        if needed > have:
+            told.append(text("next.label", share=share, needed=needed, have=have))
+    if any(alarm["alarm"] == "shortcuts" for alarm in figures["alarms"]):
+        told.append(text("next.sources"))
+    told.append(text("next.sample"))
+    return told
