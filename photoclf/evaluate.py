@@ -114,8 +114,7 @@ def evaluate(
         ),
         "subgroups": subgroup_rates(test, _audit_of(workspace)),
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
-        "test_openings": int((openings.split_hash == split_hash(split)).sum())
-        + _before(run, split),
+        "test_openings": _openings(run, openings, split_hash(split)),
         "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
     }
     figures["alarms"] = find_alarms(figures, test.score.to_numpy())
