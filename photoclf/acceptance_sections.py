@@ -68,10 +68,14 @@ def _blank(label: str) -> Html:
 
 def _reason(why: str, told: Mapping[str, Any], text: Messages) -> str:
     if why == "promise_broken":
-        why = f"promise_broken_{told['kind']}"
+        return text(f"alarm.promise_broken_{told['kind']}", **_numbers(told))
     if why == "subgroup":
         told = dict(told) | {"group": group_name(told["by"], told["name"], text)}
-    return text(f"alarm.{why}", **{k: v for k, v in told.items() if k != "alarm"})
+    return text(f"alarm.{why}", **_numbers(told))
+
+
+def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in ("alarm", "kind")}
 
 
 def group_name(by: str, value: str, text: Messages) -> str:

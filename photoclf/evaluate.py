@@ -12,7 +12,7 @@ from photoclf.baselines import baseline_metadata, baseline_other, baseline_relea
 from photoclf.cache import build_cache
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.classifier import Classifier, score_cached
-from photoclf.errors import RunError, SplitError
+from photoclf.errors import RunError
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.figures import measured
 from photoclf.files import read_json, write_json
@@ -75,7 +75,6 @@ def evaluate(
         )
     terms = terms or Terms()
     split = split_to_evaluate(run, workspace)
-    _check_sides(split)
     predictions = _scored(run, split, workspace, archive, progress)
     chosen = _chosen(run, predictions[predictions.split == "val"], rule)
     threshold, temperature = chosen["threshold"], chosen["temperature"]
@@ -122,17 +121,6 @@ def evaluate(
     write_table(suspects, run.eval_folder / "suspects.csv", SUSPECTS)
     write_json(run.eval_folder / "metrics.json", figures)
     return read_evaluation(run)
-
-
-def _check_sides(split: pd.DataFrame) -> None:
-    for side in ("val", "test"):
-        rows = split[split.split == side]
-        if not len(rows) or (side == "val" and not rows.label.any()):
-            raise SplitError(
-                "To be evaluated, a run's split needs test images, and photographs in val to choose"
-                f" the threshold on. Received: {len(rows)} images in {side},"
-                f" {int(rows.label.sum())} of them photographs. Make another split: photoclf split."
-            )
 
 
 def _chosen(run: Run, val: pd.DataFrame, rule: ThresholdRule | None) -> dict[str, Any]:

@@ -17,12 +17,12 @@ NEIGHBOURS_SHOWN = 6
 def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Html:
     """Build the most confident errors with their pictures and scores, folder by folder."""
     errors, images = findings.errors, findings.figures["test"]["images"]
-    folders = errors.class_folder.value_counts()
-    each = max(1, most // max(len(folders), 1))
-    parts, shown = [], 0
-    for folder in sorted(folders.index, key=lambda f: (-folders[f], f)):
-        rows = errors[errors.class_folder == folder].head(each)
-        shown += len(rows)
+    # Each folder in its turn: one that fails often must not hide the others.
+    turn = errors.groupby("class_folder").cumcount().sort_values(kind="stable").index[:most]
+    chosen, folders = errors.loc[sorted(turn)], errors.class_folder.value_counts()
+    parts, shown = [], len(chosen)
+    for folder in sorted(set(chosen.class_folder), key=lambda f: (-folders[f], f)):
+        rows = chosen[chosen.class_folder == folder]
         title = text("gallery.folder", errors=int(folders[folder]))
         parts.append(element("h3", name(folder), f" · {title}"))
         parts.append(_cards([_card(row, findings, text) for row in rows.itertuples()]))
@@ -125,10 +125,9 @@ def _card(row: Any, findings: Findings, text: Messages) -> Html:
 
 
 def _neighbour(row: Any, findings: Findings, text: Messages) -> Html:
-    told = {"error": text("neighbours.learnt"), "score_text": ""}
     alt = text("neighbours.alt", folder=row.class_folder, rank=row.rank)
     learnt = row._replace(pathname=row.neighbour)
-    return _captioned(learnt, _image(learnt, findings, alt, text), told)
+    return _captioned(learnt, _image(learnt, findings, alt, text))
 
 
 def _image(row: Any, findings: Findings, alt: str, text: Messages) -> Html:
@@ -145,12 +144,11 @@ def _told(row: Any, findings: Findings, text: Messages) -> dict[str, str]:
     return {"error": error, "score_text": text("gallery.score", score=row.score)}
 
 
-def _captioned(row: Any, image: Html, told: dict[str, str]) -> Html:
-    score = f" · {told['score_text']}" if told["score_text"] else None
+def _captioned(row: Any, image: Html, told: dict[str, str] | None = None) -> Html:
     caption = element(
         "figcaption",
-        element("strong", told["error"]),
-        element("span", name(row.class_folder), score),
+        element("strong", told["error"]) if told else None,
+        element("span", name(row.class_folder), f" · {told['score_text']}" if told else None),
         element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
     )
     return element("li", element("figure", element("div", image, class_="picture"), caption))

@@ -6,116 +6,33 @@ import re
 import socket
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import error_sections, sections, shortcut_sections
-from photoclf import evaluate as evaluation
+from photoclf import (
+    acceptance_sections,
+    error_sections,
+    gallery_sections,
+    sections,
+    shortcut_sections,
+)
 from photoclf.config import RunConfig
-from photoclf.error_sections import looked_at
 from photoclf.errors import ConfigError, RunError
-from photoclf.files import write_json
 from photoclf.findings import read_findings
-from photoclf.manifest import scan_archive
 from photoclf.markup import Html, element, table
 from photoclf.messages import Messages, wording
 from photoclf.paths import Workspace, find_notebook
 from photoclf.report import NOTEBOOK, render_report
-from photoclf.run import write_val_scores
-from photoclf.runs import create_run, finish_run, write_choice
-from photoclf.schema import AUDIT, HISTORY, SPLIT, STRESS, check_table
-from photoclf.split import make_split, split_hash
+from photoclf.runs import create_run
+from photoclf.schema import AUDIT, STRESS, check_table
 from photoclf.stress import CHANGES
 from photoclf.stress_sections import robustness
 from photoclf.subgroups import SMALL_GROUP
 from photoclf.tables import write_table
-from tests.audits import audited
-
-HOSTILE = (
-    "Painting/<script>alert(1)</script>.png",
-    "Painting/\"onerror='alert(2)' & co.png",
-    "Painting/<img src=x onerror=alert(3)>.png",
-)
-FOLDERS = ("Painting", "Photo", 'Sketch & "croquis"')
-
-
-def draw(path, brightness, rng):
-    """Draw noise around a brightness, which the stub below takes for the score."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    coarse = rng.normal(255 * brightness, 20, (8, 10, 3)).clip(0, 255).astype(np.uint8)
-    Image.fromarray(coarse).resize((80, 64), Image.Resampling.NEAREST).save(path)
-
-
-def draw_archive(archive, images=40):
-    rng = np.random.default_rng(7)
-    for folder in FOLDERS:
-        for i in range(images):
-            right = 0.8 if folder == "Photo" else 0.2
-            wrong = i % 10 == 0
-            draw(
-                archive / folder / f"box_{i % 4}" / f"{i:03d}.png",
-                1 - right if wrong else right,
-                rng,
-            )
-    for pathname in HOSTILE:
-        draw(archive / pathname, 0.9, rng)
-    (archive / "Photo" / "vide.jpg").write_bytes(b"")
-    (archive / "Photo" / "copie.png").write_bytes((archive / "Photo/box_1/001.png").read_bytes())
-    (archive / "Painting" / "page.jpg").write_text("<html></html>")
-
-
-class BrightnessClassifier:
-    image_size, fit = 16, "squash"
-
-    def scores(self, pixels):
-        return (pixels.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
-
-
-def make_run(workspace, split):
-    provenance = {
-        "started_at": "2026-11-01T09:00:00+00:00",
-        "commit": "0123456789abcdef",
-        "dirty": True,
-        "lock_hash": "c" * 64,
-        "split_hash": split_hash(split),
-        "manifest_hash": "d" * 64,
-        "seed": 42,
-        "threads": None,
-        "cpu": {"model": "A processor"},
-        "versions": {"python": "3.11", "numpy": "2.4"},
-    }
-    run = create_run(workspace.models, RunConfig(), provenance)
-    row = dict.fromkeys(HISTORY.columns, 0.5) | {"epoch": 0}
-    write_table(pd.DataFrame([row]), run.folder / "history.csv", HISTORY)
-    write_json(run.folder / "model.json", {})
-    val = split[split.split == "val"]
-    write_val_scores(run, val, np.full(len(val), 0.5))
-    run.best_model.write_bytes(b"weights")
-    run.exported_model.write_bytes(b"model")
-    finish_run(run)
-    return run
-
-
-def make_workspace(root, archive):
-    workspace = Workspace(root)
-    audit = audited(archive, scan_archive(archive))
-    write_table(audit, workspace.audit, AUDIT)
-    split = make_split(audit, test_fraction=0.6)
-    hostile = split.pathname.isin(HOSTILE)
-    assert hostile.sum() == len(HOSTILE)
-    split.loc[hostile, "split"] = "test"
-    write_table(split, workspace.split, SPLIT)
-    run = make_run(workspace, split)
-    with pytest.MonkeyPatch.context() as patch:
-        stub = SimpleNamespace(load=lambda run, as_trained: BrightnessClassifier())
-        patch.setattr(evaluation, "Classifier", stub)
-        evaluation.evaluate(run, workspace, archive=archive, draws=100)
-    write_choice(workspace.choice, run, [run])
-    return SimpleNamespace(workspace=workspace, archive=archive, run=run)
+from tests.made_reports import draw_archive, make_workspace
 
 
 @pytest.fixture(scope="module")
@@ -266,14 +183,14 @@ def test_small_groups_are_marked_and_large_ones_are_not(findings):
 
 
 def test_the_gallery_shows_the_most_confident_errors_first(findings):
-    page = Page(error_sections.gallery(findings, Messages("en"), most=5))
+    page = Page(gallery_sections.gallery(findings, Messages("en"), most=5))
     assert len(page.all("img")) == 5
     assert f"5 most confident errors, of {len(findings.errors)}" in page.text
 
 
 def test_the_gallery_says_so_when_there_is_no_error(findings, monkeypatch):
     monkeypatch.setitem(findings.__dict__, "errors", findings.errors.iloc[:0])
-    page = Page(error_sections.gallery(findings, Messages("en")))
+    page = Page(gallery_sections.gallery(findings, Messages("en")))
     assert "wrong on none" in page.text
     assert page.all("img") == []
 
@@ -281,7 +198,7 @@ def test_the_gallery_says_so_when_there_is_no_error(findings, monkeypatch):
 def test_the_gallery_says_so_when_the_archive_is_out_of_reach(made, monkeypatch):
     monkeypatch.delenv("PHOTOCLF_ARCHIVE", raising=False)
     findings = read_findings(made.run, made.workspace)
-    page = Page(error_sections.gallery(findings, Messages("fr")))
+    page = Page(gallery_sections.gallery(findings, Messages("fr")))
     assert "n’était pas accessible" in page.text
     assert page.all("img") == []
 
@@ -316,7 +233,6 @@ def test_measures_without_a_value_are_said_to_have_none(findings, monkeypatch):
     test = findings.figures["test"]
     monkeypatch.setitem(test["metrics"], "precision", None)
     monkeypatch.setitem(test["intervals"], "precision", [None, None])
-    assert "not applicable" in Page(sections.summary(findings, Messages("en"))).text
     assert "not applicable" in Page(sections.worth(findings, Messages("en"))).text
 
 
@@ -351,7 +267,9 @@ def test_file_properties_that_give_the_class_away_are_warned_of(findings, monkey
     assert "un F1 de 0,83" in page.text
     assert "JPEG RGB 128 × 128" in page.text
     assert "Photo/&lt;b&gt;" in raw
-    assert "un F1 de 0,83" in Page(sections.summary(findings, text)).text
+    alarm = {"alarm": "shortcuts", "blind": 0.83, "model": 0.9}
+    monkeypatch.setitem(findings.figures, "alarms", [alarm])
+    assert "un F1 de 0,83" in Page(acceptance_sections.acceptance(findings, text)).text
 
 
 def test_file_properties_that_say_little_reassure(findings, monkeypatch):
@@ -360,7 +278,6 @@ def test_file_properties_that_say_little_reassure(findings, monkeypatch):
     page = Page(shortcut_sections.shortcuts(findings, text))
     assert text("shortcuts.low") in page.text
     assert text("shortcuts.warning") not in page.text
-    assert "F1 of 0.83" not in Page(sections.summary(findings, text)).text
 
 
 @pytest.mark.parametrize(("low", "key"), [(0.84, "does clearly"), (0.82, "does not do clearly")])
@@ -378,7 +295,6 @@ def test_an_evaluation_from_before_the_check_says_that_it_was_not_made(findings,
     text = Messages("en")
     assert text("shortcuts.unknown") in Page(shortcut_sections.shortcuts(findings, text)).text
     assert "not applicable" in Page(sections.worth(findings, text)).text
-    sections.summary(findings, text)
 
 
 def test_images_that_seem_misfiled_are_told(findings, monkeypatch):
@@ -482,16 +398,16 @@ class TestWhatTheModelLookedAt:
 
     def test_an_error_s_map_is_shown_and_said_in_words(self, made, findings, lang):
         self.written(made, findings, np.s_[2:6, 24:29])
-        page = Page(str(looked_at(findings, Messages(lang))))
+        page = Page(str(gallery_sections.looked_at(findings, Messages(lang))))
         (made.run.eval_folder / "heat.npz").unlink()
         [image] = page.all("img")
         assert {"fr": "en haut à droite", "en": "at the top right"}[lang] in image["alt"]
 
     def test_a_map_in_which_nothing_speaks_for_a_photograph_says_so(self, made, findings):
         self.written(made, findings, np.s_[:0])
-        page = str(looked_at(findings, Messages("en")))
+        page = str(gallery_sections.looked_at(findings, Messages("en")))
         (made.run.eval_folder / "heat.npz").unlink()
         assert "nothing in it speaks" in page
 
     def test_without_maps_the_section_is_left_out(self, findings):
-        assert "looked" not in str(looked_at(findings, Messages("en")))
+        assert "looked" not in str(gallery_sections.looked_at(findings, Messages("en")))
