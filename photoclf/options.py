@@ -185,8 +185,7 @@ def evaluation_options(command: Callable) -> Callable:
 def told_rule_and_terms(choices: dict[str, Any]) -> tuple[Any, Any]:
     """Make the rule of the threshold (`None` for the default) and the terms from the options."""
     from photoclf.operating import Prices
-    from photoclf.review_plan import Terms
-    from photoclf.risk_control import Promise
+    from photoclf.review_plan import Terms, promised
     from photoclf.thresholds import ThresholdRule
 
     prices = Prices(
@@ -195,10 +194,8 @@ def told_rule_and_terms(choices: dict[str, Any]) -> tuple[Any, Any]:
         missed=choices["missed_price"],
         false=choices["false_price"],
     )
-    shares = (choices["missed"], choices["false_photos"])
-    promised = any(share is not None for share in shares)
     terms = Terms(
-        promise=Promise(*shares, confidence=choices["confidence"]) if promised else None,
+        promise=promised(choices["missed"], choices["false_photos"], choices["confidence"]),
         hours=choices["hours"],
         prices=prices,
         images=choices["images"],

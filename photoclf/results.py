@@ -88,6 +88,31 @@ def evaluation_lines(figures: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def operating_table(figures: Mapping[str, Any]) -> pd.DataFrame:
+    """Lay the ways to work with a run side by side: each promise, one threshold, the cheapest.
+
+    Args:
+        figures: What `evaluate` wrote to `eval/metrics.json`.
+
+    Returns:
+        One row a way, with its band (`low`, `high`), the share sorted by itself (`automatic`), and
+        for the archive that was asked about the images `reviewed`, `missed` and `false`, `hours`
+        and `cost`; NaN where val can't prove the promise. `chosen` marks what the run works with.
+    """
+    review = figures["review"]
+    ways = {f"at most {step['share']:.1%} wrong": step["point"] for step in review["ladder"]}
+    ways |= {"one threshold": review["one_threshold"], "cheapest": review["cheapest"]}
+    if review["by"] in ("promise", "hours"):
+        ways = {f"asked for ({review['by']})": review["point"], **ways}
+    columns = ["low", "high", "automatic", "reviewed", "missed", "false", "hours", "cost"]
+    table = pd.DataFrame({way: point or {} for way, point in ways.items()}, index=columns).T
+    band = (review["point"]["low"], review["point"]["high"])
+    chosen = [
+        point is not None and (point["low"], point["high"]) == band for point in ways.values()
+    ]
+    return table.astype("float64").assign(chosen=chosen).rename_axis("way")
+
+
 def shortcut_tables(figures: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tell which file properties and which sub-folders give the class away.
 

@@ -70,6 +70,17 @@ class Terms:
             )
 
 
+def promised(missed: float | None, false: float | None, confidence: float = 0.95) -> Promise | None:
+    """Make a promise of what may be asked for; `None` when nothing is.
+
+    Raises:
+        ConfigError: If a share or the confidence is out of range.
+    """
+    if missed is None and false is None:
+        return None
+    return Promise(missed, false, confidence)
+
+
 @dataclass(frozen=True)
 class ReviewPlan:
     """The review band, and why it is that one; chosen before the test is opened.

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+from photoclf import results
 from photoclf.alarms import find_alarms
 from photoclf.errors import ConfigError, SplitError
 from photoclf.evaluation import read_evaluation
@@ -158,6 +159,16 @@ def test_more_errors_than_promised_sound_the_alarm(made):
     alarms = find_alarms(figures | {"review": review}, np.array([0.1, 0.9]))
     broken = [alarm for alarm in alarms if alarm["alarm"] == "promise_broken"]
     assert broken == [{"alarm": "promise_broken", "kind": "missed", "promised": 0.02} | rates]
+
+
+def test_ways_to_work_stand_side_by_side(own):
+    table = results.operating_table(own().figures)
+    assert table.chosen.sum() >= 1
+    assert table.loc["one threshold", "reviewed"] == 0
+    assert table.loc["at most 0.5% wrong"].drop("chosen").isna().all()
+    asked = Terms(promise=Promise(0.5, None, confidence=0.6))
+    table = results.operating_table(own(terms=asked).figures)
+    assert table.loc["asked for (promise)", "chosen"]
 
 
 def test_suspected_labels_are_written_apart(made):
