@@ -11,10 +11,11 @@ from photoclf.classifier import Classifier, score_cached
 from photoclf.figures import measured, number
 from photoclf.metrics import classification_metrics, confusion
 from photoclf.paths import Workspace, release_folder
-from photoclf.run import TRAINED_ON, TRAINED_ON_DIGITS, Run
+from photoclf.run import Run
 from photoclf.schema import AUDIT
 from photoclf.shipped import release_comes_with_project
 from photoclf.shortcuts import shortcut_baseline
+from photoclf.split_files import groups_learnt
 from photoclf.tables import read_table
 
 
@@ -72,10 +73,7 @@ def baseline_release(
         return None
     release = Run(release_folder())
     decided = release.release or {}
-    release.check_hash(TRAINED_ON)
-    known = set(release.need(TRAINED_ON).read_text(encoding="ascii").split())
-    learnt = test.sha256.str[:TRAINED_ON_DIGITS].isin(known)
-    new = test[~test.group.isin(set(test.group[learnt]))]
+    new = test[~test.group.isin(groups_learnt(release, test))]
     if new.label.nunique() < 2:
         return None
     classifier = Classifier.load(release)

@@ -174,9 +174,17 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 @options.workspace
 @options.run_id
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
-def report(workspace: Workspace, run_id: str, lang: str) -> None:
+@click.option("--against", default="", metavar="RUN", help="Say if it is better than this run.")
+def report(workspace: Workspace, run_id: str, lang: str, against: str) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
+
+    if against:
+        from photoclf.new_model_report import render_new_model
+
+        new, old = (steps.find_run_named(workspace, name) for name in (run_id, against))
+        click.echo(render_new_model(new, old, workspace, lang=lang))
+        return
     from photoclf.neighbours import illustrate_errors
     from photoclf.report import render_report
 

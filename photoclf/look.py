@@ -1,6 +1,6 @@
 """How figures look: colours, style, names, and the parts that several of them share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Literal
@@ -104,6 +104,11 @@ def ticks(words: Messages, digits: int | None = None) -> FuncFormatter:
     return FuncFormatter(lambda value, _: words.number(value, digits))
 
 
+def percent_ticks(words: Messages) -> FuncFormatter:
+    """Write shares at ticks in percent, with a decimal only where it takes one."""
+    return FuncFormatter(lambda x, _: words.percent(x, 0 if round(x, 2) == round(x, 6) else 1))
+
+
 def need_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """Check that a table has the columns that a figure draws.
 
@@ -136,6 +141,23 @@ def draw_bars(
     tidy(ax, grid=None)
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax
+
+
+def draw_intervals(
+    ax: Axes,
+    values: Collection[float],
+    lows: Iterable[float],
+    highs: Iterable[float],
+    apart: Iterable[bool],
+) -> Axes:
+    """Draw a difference a row from the top, with its interval; full discs are told apart from 0."""
+    ax.axvline(0, color=INK, lw=1)
+    for y, (value, low, high, full) in enumerate(zip(values, lows, highs, apart, strict=True)):
+        colour = MAIN if full else MUTED
+        ax.plot([low, high], [y, y], color=colour, lw=2)
+        ax.plot(value, y, "o", color=colour, mfc=MAIN if full else "white", ms=7)
+    ax.set_ylim(len(values) - 0.4, -0.6)
+    return tidy(ax, grid="x")
 
 
 def make_grid(figure: Figure | SubFigure, count: int, columns: int) -> list[Axes]:

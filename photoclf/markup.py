@@ -123,6 +123,12 @@ def thumbnail(pixels: np.ndarray, alt: str, size: int = 240) -> Html:
     return element("img", src=source, alt=alt, width=image.width, height=image.height)
 
 
+def card(image: Html, *lines: object) -> Html:
+    """Build one image of a gallery with the lines of its caption."""
+    shown = element("div", image, class_="picture")
+    return element("li", element("figure", shown, element("figcaption", *lines)))
+
+
 _LONG = 8  # rows from which on a table may be cut between two printed pages
 _VOID = {"img", "br", "meta"}
 # Controls, and the marks that turn the reading direction: a name could rearrange the page's text.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from photoclf.intervals import exact_interval
@@ -17,6 +17,7 @@ from photoclf.look import (
     OTHER,
     draw_nothing,
     need_columns,
+    percent_ticks,
     shorten,
     ticks,
     tidy,
@@ -193,7 +194,7 @@ def draw_rates(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLISH) -> A
     ax.set_xlim(0, min(1.02, 1.05 * max(table["high"].max(), 0.01)))
     ax.set_xlabel(words("figure.error_rate"))
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.percent(x, 0)))
+    ax.xaxis.set_major_formatter(percent_ticks(words))
     return tidy(ax, grid="x")
 
 

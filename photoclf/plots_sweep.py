@@ -15,6 +15,7 @@ from photoclf.look import (
     MUTED,
     OTHER,
     PALE,
+    draw_intervals,
     draw_nothing,
     need_columns,
     shorten,
@@ -89,18 +90,13 @@ def draw_differences(
     need_columns(finalists, ("rank", "difference", "low", "high", "told_apart"))
     if finalists.empty:
         return draw_nothing(ax, words)
-    ax.axvline(0, color=INK, lw=1)
-    for y, (_, row) in enumerate(finalists.iterrows()):
-        apart = bool(row["told_apart"])
-        ax.plot([row["low"], row["high"]], [y, y], color=MAIN if apart else MUTED, lw=2)
-        face = MAIN if apart else "white"
-        ax.plot(row["difference"], y, "o", color=MAIN if apart else MUTED, mfc=face, ms=7)
+    columns = ("difference", "low", "high", "told_apart")
+    draw_intervals(ax, *(finalists[name] for name in columns))
     ax.set_yticks(range(len(finalists)), [str(rank) for rank in finalists["rank"]])
-    ax.set_ylim(len(finalists) - 0.4, -0.6)
     name = words(f"figure.{objective}")
     ax.set(ylabel=words("figure.rank"), xlabel=words("figure.difference", objective=name))
     ax.xaxis.set_major_formatter(ticks(words))
-    return tidy(ax, grid="x")
+    return ax
 
 
 def draw_importance(ax: Axes, effects: pd.DataFrame, *, words: Messages = ENGLISH) -> Axes:

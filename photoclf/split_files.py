@@ -65,11 +65,7 @@ def split_to_evaluate(run: Run, workspace: Workspace) -> pd.DataFrame:
     if run.release is None or _has_split(workspace, wanted):
         return find_split(workspace, wanted, run.run_id)
     split = read_split(workspace.split)
-    run.check_hash(TRAINED_ON)
-    known = set(run.need(TRAINED_ON).read_text(encoding="ascii").split())
-    learnt = split.sha256.str[:TRAINED_ON_DIGITS].isin(known)
-    # With their groups: a copy in another encoding is no other image.
-    left = split[~split.group.isin(set(split.group[learnt]))]
+    left = split[~split.group.isin(groups_learnt(run, split))]
     for side in ("val", "test"):
         if left[left["split"] == side].label.nunique() < 2:
             raise SplitError(
@@ -78,6 +74,23 @@ def split_to_evaluate(run: Run, workspace: Workspace) -> pd.DataFrame:
                 " Evaluate it on other images."
             )
     return left
+
+
+def groups_learnt(release: Run, images: pd.DataFrame) -> set[str]:
+    """Return the groups with an image that a release was trained on.
+
+    Whole groups, since a copy in another encoding is no other image.
+
+    Args:
+        release: The release.
+        images: Columns `sha256` and `group`.
+
+    Raises:
+        RunError: If its list of images isn't what the release was made with.
+    """
+    release.check_hash(TRAINED_ON)
+    known = set(release.need(TRAINED_ON).read_text(encoding="ascii").split())
+    return set(images.group[images.sha256.str[:TRAINED_ON_DIGITS].isin(known)])
 
 
 def _has_split(workspace: Workspace, wanted: str) -> bool:

@@ -12,13 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from photoclf import look, plots_archive, plots_runs, plots_scores, plots_sweep
+from photoclf import look, plots_archive, plots_paired, plots_runs, plots_scores, plots_sweep
 from photoclf.errors import TableError
 from photoclf.events import smooth
 from photoclf.look import shorten
 from photoclf.messages import Messages, wording
 
-PLOTS = {**vars(plots_archive), **vars(plots_runs), **vars(plots_scores), **vars(plots_sweep)}
+PLOTS = {
+    **vars(plots_archive),
+    **vars(plots_paired),
+    **vars(plots_runs),
+    **vars(plots_scores),
+    **vars(plots_sweep),
+}
 HOSTILE = ["a$b$c_{", "\udc80\udcff", "line\nbreak\t", r"\frac{1}{", "é" * 300, ""]
 
 
@@ -91,6 +97,16 @@ def effects(names=("filters", "dropout")):
     return frame.assign(p_holm=[0.01, *[0.5] * n][:n])
 
 
+def changes(n=3):
+    frame = pd.DataFrame({"name": [f"measure {i}" for i in range(n)], "difference": 0.1})
+    return frame.assign(low=-0.05, high=0.2, told_apart=[i % 2 == 0 for i in range(n)])
+
+
+def before_after(names=("Photo", "Text", "Sketch")):
+    frame = pd.DataFrame({"name": list(names), "images": 40})
+    return frame.assign(old_errors=range(len(names)), new_errors=1)
+
+
 COUNTS = pd.Series({"Photo": 12, "Text": 1500, "Sketch": 0})
 LABELS, SCORES = np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.45])
 CONFUSION = {"tp": 1203, "fp": 3, "fn": 5, "tn": 7}
@@ -108,6 +124,8 @@ DRAWINGS = {
     "draw_parameters": (layers(),),
     "draw_points": (points(), runs(), "val_loss"),
     "draw_differences": (finalists(), "val_loss"),
+    "draw_changes": (changes(),),
+    "draw_before_after": (before_after(),),
     "draw_importance": (effects(),),
     "draw_slice": (points(), "learning_rate", "val_loss"),
     "draw_pareto": (points(), "flops", "val_loss", [True, True, False, True]),
@@ -195,6 +213,11 @@ def test_importing_and_drawing_change_nothing_for_the_rest_of_the_process():
         ("draw_points", (points(0), runs(0), "val_loss")),
         ("draw_points", (points(40), runs(40), "val_loss")),
         ("draw_differences", (finalists(0), "val_loss")),
+        ("draw_changes", (changes(0),)),
+        ("draw_changes", (changes().assign(difference=0.0, low=0.0, high=0.0),)),
+        ("draw_changes", (changes().assign(low=np.nan, high=np.nan),)),
+        ("draw_before_after", (before_after(()),)),
+        ("draw_before_after", (before_after().assign(old_errors=0, new_errors=0),)),
         ("draw_importance", (effects(()),)),
         ("draw_importance", (effects().assign(importance=np.nan),)),
         ("draw_slice", (points(), "filters", "val_loss")),
@@ -224,6 +247,7 @@ def test_names_of_files_are_never_read_as_formulas():
     ax = Figure().subplots()
     plots_sweep.draw_slice(ax, points(6).assign(**{"$x_{": HOSTILE}), "$x_{", "val_loss")
     rendered(plots_sweep.draw_importance(Figure().subplots(), effects(HOSTILE)).figure)
+    rendered(plots_paired.draw_before_after(Figure().subplots(), before_after(HOSTILE)).figure)
     rendered(ax.figure)
     figure = Figure()
     plots_archive.draw_samples(figure, [image()] * len(HOSTILE), HOSTILE)
@@ -235,6 +259,8 @@ def test_columns_that_a_drawing_needs_are_named_when_missing():
         ("draw_sizes", audit()),
         ("draw_rates", rates()),
         ("draw_parameters", layers()),
+        ("draw_changes", changes()),
+        ("draw_before_after", before_after()),
         ("draw_importance", effects()),
     ):
         with pytest.raises(TableError, match=frame.columns[-1]):
@@ -440,3 +466,26 @@ def test_a_parameter_with_many_decades_gets_a_logarithmic_axis():
     assert ax.get_xscale() == "log"
     ax = plots_sweep.draw_slice(Figure().subplots(), points(), "filters", "val_loss")
     assert [t.get_text() for t in ax.get_xticklabels()] == ["8-16", "16-32"]
+
+
+def test_fewer_errors_and_more_errors_have_colours_of_their_own():
+    table = before_after().assign(old_errors=[5, 1, 2], new_errors=[1, 5, 2])
+    ax = plots_paired.draw_before_after(Figure().subplots(), table)
+    after = ax.collections[-1]
+    assert [tuple(c[:3]) for c in after.get_facecolor()] == [
+        to_rgb(look.MAIN), to_rgb(look.ALERT), to_rgb(look.MAIN)
+    ]  # fmt: skip
+    assert "1 → 5 of 40" in texts(ax)
+
+
+def test_a_change_that_is_told_apart_has_a_full_disc_and_zero_is_in_the_middle():
+    ax = plots_paired.draw_changes(Figure().subplots(), changes(2))
+    discs = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() for line in discs] == [look.MAIN, "white"]
+    low, high = ax.get_xlim()
+    assert low == -high < 0
+
+
+def test_shares_at_ticks_have_a_decimal_only_where_it_takes_one():
+    written = [look.percent_ticks(look.ENGLISH)(share) for share in (0, 0.015, 0.06, 0.2)]
+    assert written == ["0%", "1.5%", "6%", "20%"]
