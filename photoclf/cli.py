@@ -174,7 +174,10 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 @options.workspace
 @options.run_id
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
-def report(workspace: Workspace, run_id: str, lang: str) -> None:
+@click.option(
+    "--pdf", is_flag=True, help="Print it to a PDF as well, by an installed Chromium or the like."
+)
+def report(workspace: Workspace, run_id: str, lang: str, pdf: bool) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
     from photoclf.neighbours import illustrate_errors
@@ -185,7 +188,12 @@ def report(workspace: Workspace, run_id: str, lang: str) -> None:
         illustrate_errors(run, workspace)
     except (PhotoclfError, OSError) as error:  # the page does without
         click.echo(f"the page won't show what the model saw in its errors: {error}", err=True)
-    click.echo(render_report(run, workspace, lang=lang))
+    page = render_report(run, workspace, lang=lang)
+    click.echo(page)
+    if pdf:
+        from photoclf.pdf import print_page
+
+        click.echo(print_page(page))
 
 
 @main.command()
