@@ -197,6 +197,22 @@ def report(workspace: Workspace, run_id: str, lang: str, pdf: bool) -> None:
 
 
 @main.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="beside the notebook",
+    help="File for the page, ending in .html.",
+)
+def render(notebook: Path, out: Path | None) -> None:
+    """Render an executed notebook as one HTML file for colleagues, its code folded."""
+    from photoclf.technical_page import render_notebook
+
+    page = render_notebook(notebook, out)
+    click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
+@main.command()
 @options.workspace
 @options.archive
 @options.positive_folder
