@@ -43,7 +43,7 @@ _ATTRIBUTES = {
 }
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s\"'<>]+")
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
-_NUMBER = re.compile(r"[-+−]?[\d.,_\u202f]*\d(?:e[-+]?\d+)?\s?%?|NaN|nan|[-−]?inf")
+_NUMBER = re.compile(r"[-+−]?[\d.,_\u202f]*\d(?:e[-+]?\d+)?\s?%?|NaN|nan|[-−]?inf|[-–—]")
 _DEEPEST = 100
 
 

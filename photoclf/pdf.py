@@ -44,6 +44,7 @@ _SWITCHES = (
     "--print-to-pdf-no-header",  # what it was called before Chromium 113
     "--generate-pdf-document-outline",
 )
+_NODES = re.compile(rb"\(node(\d{8})\)")
 _DATES = re.compile(rb"/(?:CreationDate|ModDate) \(D:[^()]*\)")
 
 
@@ -56,8 +57,7 @@ def print_page(page: Path, *, timeout_s: float = TIMEOUT_S) -> Path:
 
     The browser gets a profile of its own that is thrown away, no network, and its sandbox unless
     it runs as root, where Chromium knows none. The PDF has an outline and tags for screen readers
-    and no date: the same page printed by the same browser gives the same bytes. (Chromium writes
-    the time of printing, and `SOURCE_DATE_EPOCH` doesn't stop it, so its dates are blanked.)
+    and no date: the same page printed by the same browser gives the same bytes.
 
     Args:
         page: A page of `page` or `report`: self-contained, with its paper set in its style.
@@ -99,8 +99,19 @@ def print_page(page: Path, *, timeout_s: float = TIMEOUT_S) -> Path:
         raise _failed(browser, f"{len(data)} bytes that are no whole PDF", said)
     target = page.with_suffix(".pdf")
     with replacing(target) as file:
-        file.write(_DATES.sub(lambda found: b" " * len(found[0]), data))
+        file.write(_settled(data))
     return target
+
+
+def _settled(data: bytes) -> bytes:
+    """Take from a PDF what differs between two prints of a page, without moving a byte.
+
+    Chromium writes the time of printing, whatever `SOURCE_DATE_EPOCH` says; and it names the cells
+    of tables by numbers that depend on what else it did meanwhile. Their order doesn't.
+    """
+    ranks = {node: rank for rank, node in enumerate(sorted(set(_NODES.findall(data))))}
+    data = _NODES.sub(lambda found: b"(node%08d)" % ranks[found[1]], data)
+    return _DATES.sub(lambda found: b" " * len(found[0]), data)
 
 
 def find_browser() -> Path:

@@ -100,7 +100,7 @@ def _opening(notebook: Any, name: str) -> Iterator[Html]:
     errors = [output for output in outputs if output.output_type == "error"]
     if errors:
         text = "It stopped at an error; what follows it wasn’t executed: "
-        link = element("a", error_told(errors[0]), href="#error")
+        link = element("a", error_told(errors[0]).split("\n")[0], href="#error")
         yield element("div", element("p", text, link), class_="notice")
     if not outputs:
         text = "This notebook holds no outputs: it wasn’t executed, or they were removed."

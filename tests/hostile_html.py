@@ -36,6 +36,7 @@ HOSTILE = [
     '<img src="data:image/svg+xml;base64,PHN2Zy8+" srcset="//evil.example/x 2x">',
     '<img src="data:text/html;base64,PHNjcmlwdD4=">',
     '<a href="javascript:steal()">a</a>',
+    '<a href="javascript:steal()//https://example.org">a</a>',
     '<a href="java\nscript:steal()">a</a>',
     '<a href=" &#106;avascript:steal()">a</a>',
     '<a href="data:text/html,<script>steal()</script>">a</a>',

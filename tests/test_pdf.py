@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from photoclf import pdf
-from photoclf.markup import element
+from photoclf.markup import element, table
 from photoclf.page import sections_page
 from photoclf.pdf import BROWSER_VARIABLE, BrowserError, find_browser, print_page
 
@@ -31,7 +31,8 @@ needs_browser = pytest.mark.skipif(browser_or_none() is None, reason="no browser
 def page(tmp_path):
     """Three sheets of paper: a heading, and two sections that each begin one."""
     sheets = [element("h2", f"Sheet {n}", style="break-before: page") for n in (2, 3)]
-    html = sections_page([element("h1", "Rapport à l’essai"), *sheets], "Essai", "fr")
+    costs = table("Costs", ["what", "n"], [["a", 1], ["b", 2]])
+    html = sections_page([element("h1", "Rapport à l’essai"), costs, *sheets], "Essai", "fr")
     path = tmp_path / "a folder é" / "rapport.fr.html"
     path.parent.mkdir()
     path.write_text(html, encoding="utf-8")
@@ -143,6 +144,7 @@ class TestHowABrowserIsCalled:
         assert told.count("--no-sandbox") == given
         assert "--host-resolver-rules=MAP * ~NOTFOUND" in told
         assert "--user-data-dir=" in told
+        assert "--no-pdf-header-footer" in told
 
     def test_dates_are_blanked_and_no_byte_moves(self, page, fake):
         dated = "%PDF-1.4 /CreationDate (D:20260101120000+00'00')\n/ModDate (D:2026)>> %%EOF"
@@ -151,6 +153,12 @@ class TestHowABrowserIsCalled:
         assert len(data) == len(dated) + 1
         assert b"2026" not in data
         assert data.endswith(b">> %%EOF\n")
+
+    def test_names_of_cells_are_numbered_in_their_order_and_no_byte_moves(self, page, fake):
+        named = "%PDF-1.4 [(node00000324) (node00000330)] (node00000324) %%EOF"
+        fake(f"""printf '{named.replace("%", "%%")}' >"$out\"""")
+        data = print_page(page).read_bytes()
+        assert data == b"%PDF-1.4 [(node00000000) (node00000001)] (node00000000) %%EOF"
 
 
 class TestWithoutABrowser:
