@@ -38,6 +38,8 @@ _SWITCHES = (
     "--no-default-browser-check",
     "--no-first-run",
     "--no-pings",
+    # What it tries all the same finds no host, and no proxy that would find one for it.
+    "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND",
     # The page numbers itself (`@page` in style.css); browsers would add a date and a path.
     "--no-pdf-header-footer",

@@ -142,7 +142,7 @@ class TestHowABrowserIsCalled:
         print_page(page)
         told = Path(os.environ[BROWSER_VARIABLE] + ".told").read_text(encoding="utf-8")
         assert told.count("--no-sandbox") == given
-        assert "--host-resolver-rules=MAP * ~NOTFOUND" in told
+        assert "--no-proxy-server --host-resolver-rules=MAP * ~NOTFOUND" in told
         assert "--user-data-dir=" in told
         assert "--no-pdf-header-footer" in told
 
