@@ -175,25 +175,53 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 @options.run_id
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
 @click.option("--against", default="", metavar="RUN", help="Say if it is better than this run.")
-def report(workspace: Workspace, run_id: str, lang: str, against: str) -> None:
+@click.option(
+    "--pdf", is_flag=True, help="Print it to a PDF as well, by an installed Chromium or the like."
+)
+def report(workspace: Workspace, run_id: str, lang: str, against: str, pdf: bool) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
 
+    run = steps.find_run_named(workspace, run_id)
     if against:
         from photoclf.new_model_report import render_new_model
 
-        new, old = (steps.find_run_named(workspace, name) for name in (run_id, against))
-        click.echo(render_new_model(new, old, workspace, lang=lang))
-        return
+        old = steps.find_run_named(workspace, against)
+        page = render_new_model(run, old, workspace, lang=lang)
+    else:
+        page = _client_report(run, workspace, lang)
+    click.echo(page)
+    if pdf:
+        from photoclf.pdf import print_page
+
+        click.echo(print_page(page))
+
+
+def _client_report(run: Any, workspace: Workspace, lang: str) -> Path:
     from photoclf.neighbours import illustrate_errors
     from photoclf.report import render_report
 
-    run = steps.find_run_named(workspace, run_id)
     try:
         illustrate_errors(run, workspace)
     except (PhotoclfError, OSError) as error:  # the page does without
         click.echo(f"the page won't show what the model saw in its errors: {error}", err=True)
-    click.echo(render_report(run, workspace, lang=lang))
+    return render_report(run, workspace, lang=lang)
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="beside the notebook",
+    help="File for the page, ending in .html.",
+)
+def render(notebook: Path, out: Path | None) -> None:
+    """Render an executed notebook as one HTML file for colleagues, its code folded."""
+    from photoclf.technical_page import render_notebook
+
+    page = render_notebook(notebook, out)
+    click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
 
 
 @main.command()

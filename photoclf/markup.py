@@ -130,7 +130,7 @@ def card(image: Html, *lines: object) -> Html:
 
 
 _LONG = 8  # rows from which on a table may be cut between two printed pages
-_VOID = {"img", "br", "meta"}
+_VOID = {"img", "br", "hr", "col", "meta"}
 # Controls, and the marks that turn the reading direction: a name could rearrange the page's text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

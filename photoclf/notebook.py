@@ -2,7 +2,6 @@
 
 import os
 import re
-import sysconfig
 import tempfile
 import types
 from collections.abc import Iterator, Mapping
@@ -14,10 +13,11 @@ from photoclf.config import CHOICES, RunConfig
 from photoclf.errors import ConfigError, PhotoclfError, did_you_mean
 from photoclf.files import read_json, write_json
 from photoclf.paths import Workspace, find_notebook
+from photoclf.placeless import forget_folders
 
 
 class NotebookError(PhotoclfError):
-    """A notebook's cell failed."""
+    """A notebook's cell failed, or a file is no notebook."""
 
 
 class KernelDiedError(NotebookError):
@@ -181,26 +181,4 @@ def _forget_paths(output: Path, folder: Path) -> None:
     notes = notebook["metadata"].get("papermill", {})
     for key in ("input_path", "output_path"):
         notes[key] = Path(notes.get(key) or "").name
-    package = Path(__file__).parent
-    # The longer first: one may lie in the other. A traceback names the code's files.
-    told = {
-        str(folder.resolve()): ".",
-        str(package): package.name,
-        sysconfig.get_path("purelib"): "site-packages",
-        sysconfig.get_path("stdlib"): "python",
-        str(Path.home()): "~",
-    }
-    told = {place: name for place, name in told.items() if len(place) > 1}
-    write_json(output, _renamed(notebook, sorted(told.items(), key=lambda pair: -len(pair[0]))))
-
-
-def _renamed(value: Any, names: list[tuple[str, str]]) -> Any:
-    if isinstance(value, dict):
-        # Not in pictures, where a path could stand by chance among their letters.
-        return {k: v if k.startswith("image/") else _renamed(v, names) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    if isinstance(value, str):
-        for place, name in names:
-            value = value.replace(place, name)
-    return value
+    write_json(output, forget_folders(notebook, folder))

@@ -30,13 +30,14 @@ def notebook_page(notebook: Path, title: str, lang: str) -> str:
     return page
 
 
-def sections_page(sections: Sequence[Html], title: str, lang: str) -> str:
+def sections_page(sections: Sequence[Html], title: str, lang: str, look: str = "client") -> str:
     """Put sections on a page, as if a notebook had displayed them.
 
     Args:
         sections: From top to bottom; they stand as they are.
         title: The window's title, escaped here.
         lang: The page's language.
+        look: A folder of templates, of which `client` is the base: what it lacks is taken there.
 
     Returns:
         A whole HTML page.
@@ -44,7 +45,8 @@ def sections_page(sections: Sequence[Html], title: str, lang: str) -> str:
     from jinja2 import Environment, FileSystemLoader
 
     # What is shown is escaped by `markup.element`, and the title by the template.
-    environment = Environment(loader=FileSystemLoader(TEMPLATES / "client"), autoescape=False)
+    places = [TEMPLATES / look, TEMPLATES / "client", TEMPLATES]
+    environment = Environment(loader=FileSystemLoader(places), autoescape=False)
     template = environment.get_template("sections.html.j2")
     return template.render(sections=sections, resources=_resources(title, lang))
 
