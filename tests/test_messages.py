@@ -34,7 +34,8 @@ def test_every_text_is_said_somewhere():
     code = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
     built = ("status.", "reason.", "worth.", "summary.", "gallery.", "cases.", "glossary.",
              "provenance.", "received.", "found.", "folders.", "limits.", "figure.",
-             "shortcuts.", "stress.", "comparison.", "lessons.", "verdict.")  # fmt: skip
+             "shortcuts.", "stress.", "comparison.", "lessons.", "verdict.",
+             "share.", "shift.")  # fmt: skip
     assert 'f"looked.at_{' in code
     unsaid = [
         key

@@ -1,0 +1,104 @@
+"""What was found of a folder that nobody has sorted, in tables and lines that fit on a page."""
+
+import textwrap
+from collections.abc import Mapping
+
+import pandas as pd
+
+from photoclf.drift import Drift
+from photoclf.human_check import HumanCheck
+from photoclf.novelty import Novelty
+from photoclf.prevalence import ShareEstimate
+
+CALLED, HUMAN = "called", "human"
+
+
+def share_table(
+    estimates: Mapping[str, ShareEstimate], check: HumanCheck | None = None
+) -> pd.DataFrame:
+    """Put every way to know a folder's share of photographs side by side.
+
+    Args:
+        estimates: See `unlabelled.estimate_shares`.
+        check: What people found in a sample.
+
+    Returns:
+        `name` (`called`, that of each estimate, `human`), `share` with its 95 % interval `low` to
+        `high` (NaN where unknown; of the count `called` all three are one), the `recall` and
+        `false_alarms` that an estimate assumes, and its `problem`.
+    """
+    called = next(iter(estimates.values())).called
+    rows = [{"name": CALLED, "share": called, "low": called, "high": called, "problem": ""}]
+    rows += [
+        {
+            "name": name,
+            **{key: getattr(estimate, key) for key in ("share", "low", "high")},
+            **{key: getattr(estimate, key) for key in ("recall", "false_alarms", "problem")},
+        }
+        for name, estimate in estimates.items()
+    ]
+    if check is not None:
+        share, low, high = check.share
+        problem = "" if check.images and not check.missing else check_summary(check)
+        rows.append({"name": HUMAN, "share": share, "low": low, "high": high, "problem": problem})
+    columns = ["name", "share", "low", "high", "recall", "false_alarms", "problem"]
+    return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def drift_summary(drift: Drift) -> str:
+    """Say in a few lines whether a folder's images can be told from the training images."""
+    if drift.problem:
+        return _wrapped(f"Drift can't be measured. {drift.problem}")
+    told = [
+        f"By {'file properties' if row.sees == 'file' else 'the picture'}: AUC {row.auc:.2f}"
+        f" [{row.low:.2f}, {row.high:.2f}], "
+        + ("told apart." if row.differs else "not told apart.")
+        for row in drift.classifiers.itertuples()
+    ]
+    shifted = int(drift.shifts.differs.sum())
+    told.append(
+        f"{shifted} of {len(drift.shifts)} properties shifted by more than chance, {drift.folder}"
+        f" images against {drift.training} of training."
+    )
+    return "\n".join(told)
+
+
+def novelty_summary(reference_problem: str, found: Novelty | None) -> str:
+    """Say how many images were flagged, and whether any could have been."""
+    if found is None:
+        return _wrapped(f"No image can be flagged. {reference_problem}")
+    line = f"{int(found.flagged.sum())} of {len(found.p)} images flagged."
+    if found.least > len(found.p):
+        line += " None could have been: there are too few calibration images."
+    elif found.least > 1:
+        line += f" There are calibration images enough to flag {found.least} that are as strange as"
+        line += " can be, or more; fewer never are."
+    return _wrapped(line)
+
+
+def check_table(check: HumanCheck) -> pd.DataFrame:
+    """Show a sample's figures, one a row: `share`, `precision`, `recall`, with `low` and `high`."""
+    figures = {name: getattr(check, name) for name in ("share", "precision", "recall")}
+    return pd.DataFrame.from_dict(figures, orient="index", columns=["value", "low", "high"])
+
+
+def check_summary(check: HumanCheck) -> str:
+    """Say how far the labelling is, or whether the sample agrees with the adjusted estimate."""
+    if not check.images:
+        return "The sample is empty: no file has a score."
+    if check.missing:
+        return _wrapped(
+            f"{check.missing} of {check.images} labels are missing. Nothing is estimated until all"
+            " are there: the files that are labelled first are no random sample."
+        )
+    verdict = {
+        None: "There is no adjusted estimate to compare with.",
+        True: "The adjusted estimate agrees with it.",
+        False: "The adjusted estimate CONTRADICTS it: the model's errors here aren't those of its"
+        " test. Trust the sample.",
+    }[check.agrees]
+    return _wrapped(f"{check.images} of {check.population} files were looked at. {verdict}")
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.fill(line, 100) for line in text.split("\n"))
