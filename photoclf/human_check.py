@@ -1,6 +1,6 @@
 """A random sample of predicted files that a person labels, and what it says once it is labelled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,10 @@ class HumanCheck:
         precision: Of the images called photographs, the share that are; the interval likewise.
         recall: Of the photographs, the share that was found, with the exact binomial interval: how
             many photographs there are isn't known, so none is taken off for their number.
-        agrees: Whether the share's interval meets the one of the adjusted estimate; None where
-            there is none of either.
+        false_alarms: Of the other images, the share that is called photographs, likewise.
+        contradicts: Which of `share`, `recall` and `false_alarms` have an interval that doesn't
+            meet the one that the adjusted estimate has or assumes; None without an estimate. A
+            share may be right by chance though the errors behind it aren't.
     """
 
     population: int
@@ -44,7 +46,8 @@ class HumanCheck:
     share: Figure = _UNKNOWN
     precision: Figure = _UNKNOWN
     recall: Figure = _UNKNOWN
-    agrees: bool | None = None
+    false_alarms: Figure = _UNKNOWN
+    contradicts: tuple[str, ...] | None = None
 
 
 def wanted_size(predictions: pd.DataFrame, precision: float, estimate: ShareEstimate) -> int:
@@ -165,18 +168,31 @@ def judge_sheet(
     decision = sheet.pathname.map(predictions.set_index("pathname").decision)
     photo, called = sheet.label == "photo", decision == "photo"
     all_called = int((predictions.decision == "photo").sum())
-    share = _share(int(photo.sum()), images, population)
-    met = estimate is not None and estimate.low <= share[2] and share[1] <= estimate.high
-    return HumanCheck(
+    check = HumanCheck(
         population,
         images,
         missing,
-        share=share,
+        share=_share(int(photo.sum()), images, population),
         # Of the files that are called photographs, those in the sample are a random sample too.
         precision=_share(int((photo & called).sum()), int(called.sum()), all_called),
         recall=_proportion(int((photo & called).sum()), int(photo.sum())),
-        agrees=None if estimate is None or np.isnan(estimate.share) else met,
+        false_alarms=_proportion(int((~photo & called).sum()), int((~photo).sum())),
     )
+    if estimate is None or np.isnan(estimate.share):
+        return check
+    return replace(check, contradicts=_contradictions(check, estimate))
+
+
+def _contradictions(check: HumanCheck, estimate: ShareEstimate) -> tuple[str, ...]:
+    pairs = {
+        "share": (check.share, (estimate.low, estimate.high)),
+        "recall": (check.recall, estimate.recall_interval),
+        "false_alarms": (check.false_alarms, estimate.false_alarms_interval),
+    }
+    apart = {
+        name: here[2] < there[0] or there[1] < here[1] for name, (here, there) in pairs.items()
+    }
+    return tuple(name for name, is_apart in apart.items() if is_apart)
 
 
 def _population(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,8 @@ class ShareEstimate:
         recall: Share of the test's photographs that were found.
         false_alarms: Share of the test's other images that were called photographs.
         problem: Why there is no estimate, or why not to trust it; empty when there is none.
+        recall_interval: The recall's 95 % interval.
+        false_alarms_interval: That of the false alarms.
     """
 
     images: int
@@ -39,6 +41,8 @@ class ShareEstimate:
     recall: float
     false_alarms: float
     problem: str = ""
+    recall_interval: tuple[float, float] = (0.0, 1.0)
+    false_alarms_interval: tuple[float, float] = (0.0, 1.0)
 
 
 def estimate_share(
@@ -96,7 +100,7 @@ def estimate_share(
     if not apart >= MIN_SEPARATION or recall - false_alarms < MIN_SEPARATION:
         return _unknown(facts)
     drawn = _drawn_shares(int(folder.sum()), len(folder), rates, seed)
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    low, high = _interval(drawn)
     adjusted = (share - false_alarms) / (recall - false_alarms)
     return ShareEstimate(
         images=len(folder),
@@ -107,6 +111,8 @@ def estimate_share(
         recall=facts[2],
         false_alarms=facts[3],
         problem=_contradiction(low, high),
+        recall_interval=_interval(rates[0]),
+        false_alarms_interval=_interval(rates[1]),
     )
 
 
@@ -140,6 +146,11 @@ def _drawn_rates(counts: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray,
     found, photos, alarms, others = np.concatenate(sums).T
     with np.errstate(invalid="ignore"):
         return found / photos, alarms / others
+
+
+def _interval(drawn: np.ndarray) -> tuple[float, float]:
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _added(counts: np.ndarray) -> np.ndarray:

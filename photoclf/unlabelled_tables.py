@@ -39,7 +39,9 @@ def share_table(
     ]
     if check is not None:
         share, low, high = check.share
-        problem = "" if check.images and not check.missing else check_summary(check)
+        problem = (
+            "" if check.images and not check.missing else " ".join(check_summary(check).split())
+        )
         rows.append({"name": HUMAN, "share": share, "low": low, "high": high, "problem": problem})
     columns = ["name", "share", "low", "high", "recall", "false_alarms", "problem"]
     return pd.DataFrame(rows).reindex(columns=columns)
@@ -77,8 +79,9 @@ def novelty_summary(reference_problem: str, found: Novelty | None) -> str:
 
 
 def check_table(check: HumanCheck) -> pd.DataFrame:
-    """Show a sample's figures, one a row: `share`, `precision`, `recall`, with `low` and `high`."""
-    figures = {name: getattr(check, name) for name in ("share", "precision", "recall")}
+    """Show a sample's figures, one a row, with `value` and its interval `low` to `high`."""
+    names = ("share", "precision", "recall", "false_alarms")
+    figures = {name: getattr(check, name) for name in names}
     return pd.DataFrame.from_dict(figures, orient="index", columns=["value", "low", "high"])
 
 
@@ -91,12 +94,16 @@ def check_summary(check: HumanCheck) -> str:
             f"{check.missing} of {check.images} labels are missing. Nothing is estimated until all"
             " are there: the files that are labelled first are no random sample."
         )
-    verdict = {
-        None: "There is no adjusted estimate to compare with.",
-        True: "The adjusted estimate agrees with it.",
-        False: "The adjusted estimate CONTRADICTS it: the model's errors here aren't those of its"
-        " test. Trust the sample.",
-    }[check.agrees]
+    if check.contradicts is None:
+        verdict = "There is no adjusted estimate to compare with."
+    elif check.contradicts:
+        named = " and ".join(name.replace("_", " ") for name in check.contradicts)
+        verdict = (
+            f"It CONTRADICTS what the adjusted estimate says or assumes: {named}. The model's"
+            " errors here aren't those of its test. Trust the sample."
+        )
+    else:
+        verdict = "The adjusted estimate, and the errors that it assumes, agree with it."
     return _wrapped(f"{check.images} of {check.population} files were looked at. {verdict}")
 
 

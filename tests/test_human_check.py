@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from photoclf.errors import TableError
 from photoclf.finite_sample import hypergeometric_interval
 from photoclf.human_check import draw_sheet, judge_sheet, read_sheet, wanted_size
 from photoclf.intervals import exact_interval
-from photoclf.prevalence import ShareEstimate
+from photoclf.prevalence import ShareEstimate, estimate_share
 from photoclf.schema import CHECK_SHEET
 from photoclf.tables import write_table
 
@@ -126,7 +128,7 @@ def test_a_partly_filled_sheet_estimates_nothing_and_tells_how_much_is_missing(
     draw_sheet(path, predictions, 10, seed=1)
     fill(path, ["photo"] * 7 + [""] * 3)
     check = judge_sheet(read_sheet(path), predictions, 1, estimate())
-    assert (check.images, check.missing, check.agrees) == (10, 3, None)
+    assert (check.images, check.missing, check.contradicts) == (10, 3, None)
     for figure in (check.share, check.precision, check.recall):
         assert np.isnan(figure[0])
         assert figure[1:] == (0, 1)
@@ -149,18 +151,48 @@ def test_a_filled_sheet_has_exact_intervals(tmp_path, predictions):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "agrees"), [(0.4, 0.6, True), (0.9, 1.0, False), (0.0, 0.05, False)]
+    ("low", "high", "contradicts"),
+    [(0.4, 0.6, ()), (0.9, 1.0, ("share",)), (0.0, 0.05, ("share",))],
 )
-def test_an_adjusted_estimate_agrees_when_the_intervals_meet(
-    tmp_path, predictions, low, high, agrees
+def test_an_adjusted_estimate_is_contradicted_when_the_intervals_dont_meet(
+    tmp_path, predictions, low, high, contradicts
 ):
     path = tmp_path / "sheet.csv"
     draw_sheet(path, predictions, 30, seed=1)
     fill(path, ["photo", "other"] * 15)
     sheet = read_sheet(path)
-    assert judge_sheet(sheet, predictions, 1, estimate(low, low, high)).agrees is agrees
-    assert judge_sheet(sheet, predictions, 1, estimate(np.nan, 0, 1)).agrees is None
-    assert judge_sheet(sheet, predictions, 1).agrees is None
+    assert judge_sheet(sheet, predictions, 1, estimate(low, low, high)).contradicts == contradicts
+    assert judge_sheet(sheet, predictions, 1, estimate(np.nan, 0, 1)).contradicts is None
+    assert judge_sheet(sheet, predictions, 1).contradicts is None
+
+
+def test_a_share_that_is_right_by_chance_does_not_hide_wrong_errors(tmp_path, predictions):
+    path = tmp_path / "sheet.csv"
+    draw_sheet(path, predictions, FILES, seed=1)
+    fill(path, ["photo", "other"] * (FILES // 2))  # half of them, as is called, but others
+    sure = replace(estimate(), recall_interval=(0.95, 0.99), false_alarms_interval=(0.01, 0.05))
+    check = judge_sheet(read_sheet(path), predictions, 1, sure)
+    assert check.share[0] == 0.5
+    assert check.contradicts == ("recall", "false_alarms")
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_errors_like_the_tests_are_seldom_contradicted(tmp_path, predictions, shift):
+    generator, apart = np.random.default_rng(0), []
+    many = pd.concat([predictions[:FILES]] * 10, ignore_index=True)
+    many["pathname"] = [f"{i}.png" for i in range(len(many))]
+    labels = np.repeat([1, 0], 500)
+    for seed in range(60):
+        decided = np.where(generator.random(1000) < 0.9, labels, 1 - labels)
+        is_photo = generator.random(len(many)) < 0.5
+        wrong = generator.random(len(many)) < 0.1 + 0.2 * shift
+        many["decision"] = np.where(is_photo ^ wrong, "photo", "other")
+        found = estimate_share(many.decision == "photo", labels, decided, range(1000), draws=200)
+        sheet = draw_sheet(tmp_path / f"{seed}.csv", many, 150, seed)
+        photo = sheet.pathname.map(dict(zip(many.pathname, is_photo, strict=True)))
+        sheet["label"] = np.where(photo, "photo", "other")
+        apart.append(bool(judge_sheet(sheet, many, seed, found).contradicts))
+    assert (np.mean(apart) > 0.9) if shift else (np.mean(apart) <= 0.05)
 
 
 def test_without_a_photograph_in_the_sample_recall_is_not_known(tmp_path, predictions):
