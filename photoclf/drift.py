@@ -16,7 +16,7 @@ from photoclf.two_samples import kolmogorov_smirnov, total_variation
 PICTURE = ("dark", "bright", "blurry", "low_information", "odd_aspect_ratio", "grayscale")
 _YES_OR_NO = ("grayscale",)
 
-# Training images that the folder's are told from: more make nothing clearer, only slower.
+# Images of a side that are compared: more make nothing clearer, only slower.
 MOST = 5000
 LEAST_GROUPS = 10
 
@@ -30,7 +30,7 @@ class Drift:
 
     Args:
         training: Training images that were compared.
-        folder: Images of the folder.
+        folder: Images of the folder that were.
         classifiers: One row a classifier that was taught to tell them apart: what it `sees`
             (`file` or `picture`), its cross-validated `auc` with the 95 % interval `low` to
             `high`, and whether it `differs` from guessing (0.5).
@@ -64,8 +64,8 @@ def measure_drift(
     of errors.
 
     Args:
-        training: Rows of a `schema.AUDIT` frame, of images that decode; `MOST` of them, drawn at
-            random, are compared.
+        training: Rows of a `schema.AUDIT` frame, of images that decode; of either side `MOST`,
+            drawn at random, are compared.
         folder: The folder's rows of one.
         scores: The model's scores of images that it didn't learn from, and of the folder's; their
             distributions are compared too.
@@ -85,9 +85,12 @@ def measure_drift(
             problem=f"Drift needs {LEAST_GROUPS} images that don't look alike on either side."
             f" Received: {least}."
         )
-    kept = training.sample(min(len(training), MOST), random_state=seed).sort_index()
-    both = pd.concat([kept, folder], ignore_index=True)
-    here = np.repeat([0, 1], [len(kept), len(folder)])
+    kept, asked = (
+        side.sample(min(len(side), MOST), random_state=seed).sort_index()
+        for side in (training, folder)
+    )
+    both = pd.concat([kept, asked], ignore_index=True)
+    here = np.repeat([0, 1], [len(kept), len(asked)])
     # Groups are named after a file, and both sides may have files of one name.
     groups = np.array(["training ", "folder "])[here].astype(object) + both.group.astype(str)
     features = _features(both)
@@ -98,7 +101,7 @@ def measure_drift(
     first = (~groups.duplicated()).to_numpy()  # copies would be taken for evidence
     shifts = _shifts({k: part[first] for k, part in features.items()}, here[first], scores, seed)
     classifiers = pd.DataFrame(rows, columns=list(CLASSIFIERS))
-    return Drift(len(kept), len(folder), classifiers, shifts)
+    return Drift(len(kept), len(asked), classifiers, shifts)
 
 
 def _features(both: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -73,8 +73,7 @@ def novelty_summary(reference_problem: str, found: Novelty | None) -> str:
     if found.least > len(found.p):
         line += " None could have been: there are too few calibration images."
     elif found.least > 1:
-        line += f" There are calibration images enough to flag {found.least} that are as strange as"
-        line += " can be, or more; fewer never are."
+        line += f" At least {found.least} must be as strange as can be before any is flagged."
     return _wrapped(line)
 
 
@@ -108,4 +107,5 @@ def check_summary(check: HumanCheck) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.fill(line, 100) for line in text.split("\n"))
+    # A notebook's page would break longer lines amid words.
+    return "\n".join(textwrap.fill(line, 84) for line in text.split("\n"))

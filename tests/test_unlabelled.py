@@ -249,7 +249,7 @@ def test_a_check_says_how_far_it_is_and_what_it_means(check, said):
 def test_flags_that_could_not_have_been_raised_are_not_praised():
     found = Novelty(np.ones(5), np.zeros(5, bool), least=9)
     assert "None could have been" in novelty_summary("", found)
-    assert "3 that are as strange" in novelty_summary("", Novelty(np.ones(5), np.ones(5, bool), 3))
+    assert "At least 3 must be" in novelty_summary("", Novelty(np.ones(5), np.ones(5, bool), 3))
     assert "No image can be flagged. Why." in novelty_summary("Why.", None)
     assert "Drift can't be measured. Why." in drift_summary(Drift(problem="Why."))
 
