@@ -77,6 +77,12 @@ def novelty_summary(reference_problem: str, found: Novelty | None) -> str:
     return _wrapped(line)
 
 
+def stranger_titles(strangers: pd.DataFrame) -> list[str]:
+    """Title each image of `unlabelled.folder_novelty` with its p-value, and ⚑ when flagged."""
+    pairs = zip(strangers.p, strangers.flagged, strict=True)
+    return [f"p = {p:.3f}{' ⚑' if flagged else ''}" for p, flagged in pairs]
+
+
 def check_table(check: HumanCheck) -> pd.DataFrame:
     """Show a sample's figures, one a row, with `value` and its interval `low` to `high`."""
     names = ("share", "precision", "recall", "false_alarms")

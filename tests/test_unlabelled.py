@@ -32,6 +32,7 @@ from photoclf.unlabelled_tables import (
     drift_summary,
     novelty_summary,
     share_table,
+    stranger_titles,
 )
 
 
@@ -186,7 +187,7 @@ def test_without_the_training_archive_drift_and_flags_are_said_to_be_unknown(
         assert drift.problem == reference.problem
         strangers, found = folder_novelty(reference, examined)
         assert strangers.empty
-        assert "flagged" in strangers
+        assert stranger_titles(strangers) == []
         assert found is None
 
 
@@ -210,6 +211,9 @@ def test_pictures_of_noise_drift_and_are_the_strangest(evaluated, folder):
     assert strangers.p.is_monotonic_increasing
     assert strangers.p.iloc[0] == 1 / (reference.spare.group.nunique() + 1)
     assert found.least > 1
+    titles = stranger_titles(strangers.assign(flagged=[True] + [False] * 11))
+    assert titles[0] == f"p = {strangers.p.iloc[0]:.3f} ⚑"
+    assert "⚑" not in titles[1]
 
 
 def estimates():
