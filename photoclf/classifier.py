@@ -128,7 +128,7 @@ def score_cached(
 def _chosen(run: Run) -> tuple[float, float]:
     if run.release is not None:
         return run.release["threshold"], run.release["temperature"]
-    if not (run.eval_folder / "metrics.json").is_file():
+    if not run.is_evaluated:
         return 0.5, 1.0
     try:
         chosen = run.read_object("eval/metrics.json", "threshold", "temperature")

@@ -6,7 +6,7 @@ import numpy as np
 
 from photoclf.findings import Findings
 from photoclf.heat import overlaid
-from photoclf.markup import Html, element, name, section, thumbnail
+from photoclf.markup import Html, card, element, name, section, thumbnail
 from photoclf.messages import Messages
 
 MOST_PICTURES = 24
@@ -145,13 +145,12 @@ def _told(row: Any, findings: Findings, text: Messages) -> dict[str, str]:
 
 
 def _captioned(row: Any, image: Html, told: dict[str, str] | None = None) -> Html:
-    caption = element(
-        "figcaption",
+    return card(
+        image,
         element("strong", told["error"]) if told else None,
         element("span", name(row.class_folder), f" · {told['score_text']}" if told else None),
         element("span", name(row.pathname.rsplit("/", 1)[-1]), class_="file"),
     )
-    return element("li", element("figure", element("div", image, class_="picture"), caption))
 
 
 def _cards(cards: list[Html], class_: str = "gallery") -> Html:

@@ -119,7 +119,7 @@ def measure_left_out(
     for name in names:
         place = Workspace(workspace.root, name)
         run = train(config, place, archive=archive, progress=progress)
-        if not (run.eval_folder / "metrics.json").is_file():
+        if not run.is_evaluated:
             evaluate(run, place, archive=archive, progress=progress)
         tables.append(read_evaluation(run).side("test").assign(split=name))
     columns = ["split", "pathname", "label", "class_folder", "source", "group", "score"]

@@ -56,7 +56,7 @@ def plan_results(workspace: Workspace) -> PlanResults:
         expected = split_hash(split)
         sources = ", ".join(sources_in_test(split).source)
         for run in list_runs(workspace.models):
-            if run.done and is_on_split(run, expected) and _evaluated(run):
+            if run.done and is_on_split(run, expected) and run.is_evaluated:
                 rows.append({"split": path.stem} | _result(run) | {"sources": sources})
     if not rows:
         raise RunError(
@@ -68,10 +68,6 @@ def plan_results(workspace: Workspace) -> PlanResults:
     runs = pd.DataFrame(rows)
     runs = runs[["choices", *runs.columns.drop("choices")]]
     return PlanResults(runs.sort_values("choices", kind="stable"), _summary(runs, len(paths)))
-
-
-def _evaluated(run: Run) -> bool:
-    return (run.eval_folder / "metrics.json").is_file()
 
 
 def _result(run: Run) -> dict[str, object]:

@@ -73,7 +73,7 @@ def make_release(
     config = config.resolved()
     left_out = measure_left_out(config, workspace, archive=archive, progress=progress)
     run = train(config, workspace, archive=archive, progress=progress)
-    if not (run.eval_folder / "metrics.json").is_file():  # a test is opened once
+    if not run.is_evaluated:  # a test is opened once
         evaluate(run, workspace, archive=archive, progress=progress)
     decided = _decided(run, left_out, workspace)
     decided["stress"] = _stressed(run, decided, workspace, archive, progress)

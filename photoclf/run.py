@@ -155,6 +155,11 @@ class Run:
         """Where evaluation writes its numbers."""
         return self.folder / "eval"
 
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether evaluation has left its figures."""
+        return (self.eval_folder / "metrics.json").is_file()
+
     def need(self, name: str) -> Path:
         """Return the path of a file in the folder.
 

@@ -170,6 +170,11 @@ PREDICTIONS = Table(
     },
 )
 
+# A person fills in `label`; text editors and spreadsheets may do as they like with the rest.
+CHECK_SHEET = Table(
+    "check sheet", {"pathname": "str", "score": "float64", "decision": "str", "label": "str"}
+)
+
 EVALUATION = Table(
     "evaluation predictions",
     {

@@ -226,14 +226,28 @@ def find_run_named(workspace: Workspace, run_id: str = "", *, or_release: bool =
     return read_choice(workspace.choice, workspace.models)
 
 
-def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
-    place = out.resolve()
+def check_outside(out: Path, sources: Sequence[Path | None], what: str) -> None:
+    """Check that a file doesn't go where images come from.
+
+    Args:
+        out: The file to write.
+        sources: Folders in which nothing is written.
+        what: What the file is, for the error.
+
+    Raises:
+        ConfigError: If it lies in one of them.
+    """
     for source in sources:
-        if source is not None and place.is_relative_to(source.resolve()):
+        if source is not None and out.resolve().is_relative_to(source.resolve()):
             raise ConfigError(
-                f"The predictions must go outside of what is predicted. Received: {out}, in"
+                f"The {what} must go outside of what is predicted. Received: {out}, in"
                 f" {source}, where nothing is written. Give another --out FILE."
             )
+
+
+def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
+    check_outside(out, sources, "predictions")
+    place = out.resolve()
     header = ";".join(PREDICTIONS.columns).encode()
     if place.is_dir() or (place.exists() and place.read_bytes()[: len(header)] != header):
         raise ConfigError(
