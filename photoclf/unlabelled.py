@@ -8,7 +8,7 @@ import pandas as pd
 from photoclf.audit import audit_images
 from photoclf.drift import PICTURE, Drift, measure_drift
 from photoclf.errors import SplitError, TableError
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.novelty import Novelty, find_novel
 from photoclf.paths import Workspace, remembered_archive
 from photoclf.run import TRAINED_ON, TRAINED_ON_DIGITS, Run
