@@ -176,9 +176,18 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
 @click.option("--against", default="", metavar="RUN", help="Say if it is better than this run.")
 @click.option(
+    "--show-only",
+    multiple=True,
+    metavar="FOLDER",
+    show_default="all",
+    help="Show the pictures of this folder and blur others; may be given several times.",
+)
+@click.option(
     "--pdf", is_flag=True, help="Print it to a PDF as well, by an installed Chromium or the like."
 )
-def report(workspace: Workspace, run_id: str, lang: str, against: str, pdf: bool) -> None:
+def report(
+    workspace: Workspace, run_id: str, lang: str, against: str, show_only: tuple, pdf: bool
+) -> None:
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
 
@@ -189,7 +198,7 @@ def report(workspace: Workspace, run_id: str, lang: str, against: str, pdf: bool
         old = steps.find_run_named(workspace, against)
         page = render_new_model(run, old, workspace, lang=lang)
     else:
-        page = _client_report(run, workspace, lang)
+        page = _client_report(run, workspace, lang, show_only)
     click.echo(page)
     if pdf:
         from photoclf.pdf import print_page
@@ -197,7 +206,7 @@ def report(workspace: Workspace, run_id: str, lang: str, against: str, pdf: bool
         click.echo(print_page(page))
 
 
-def _client_report(run: Any, workspace: Workspace, lang: str) -> Path:
+def _client_report(run: Any, workspace: Workspace, lang: str, show_only: tuple[str, ...]) -> Path:
     from photoclf.neighbours import illustrate_errors
     from photoclf.report import render_report
 
@@ -205,7 +214,7 @@ def _client_report(run: Any, workspace: Workspace, lang: str) -> Path:
         illustrate_errors(run, workspace)
     except (PhotoclfError, OSError) as error:  # the page does without
         click.echo(f"the page won't show what the model saw in its errors: {error}", err=True)
-    return render_report(run, workspace, lang=lang)
+    return render_report(run, workspace, lang=lang, show_only=show_only)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """What a client's report tells of a run: the ledger, the figures and the errors, gathered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from photoclf.audit import ledger
 from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.demo_archive import DEMO_MARKER
-from photoclf.errors import ArchiveError, RunError
+from photoclf.errors import ArchiveError, ConfigError, RunError, did_you_mean
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
 from photoclf.heat import read_heat
@@ -19,6 +21,8 @@ from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
 from photoclf.schema import AUDIT, NEIGHBOURS, STRESS, SUSPECTS, check_table
 from photoclf.tables import read_table
+
+_BLURRED = 8
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,15 @@ class Findings:
         evaluation: Its evaluation.
         audit: The archive's `schema.AUDIT` frame.
         archive: The archive's folder; `None` when it can't be reached.
+        show_only: Folders, relative to the archive, whose pictures may be shown; others are
+            blurred. Empty: all may be.
     """
 
     run: Run
     evaluation: Evaluation
     audit: pd.DataFrame
     archive: Path | None
+    show_only: tuple[str, ...] = ()
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -51,7 +58,10 @@ class Findings:
     @property
     def heat(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Where the run looked in its most confident errors, see `heat.read_heat`."""
-        return read_heat(self.run) if self.archive is not None else {}
+        if self.archive is None:
+            return {}
+        maps = read_heat(self.run)
+        return {name: (self._shown(name, pixels), heat) for name, (pixels, heat) in maps.items()}
 
     @property
     def is_demo(self) -> bool:
@@ -127,27 +137,35 @@ class Findings:
             data = read_bytes(self.archive / pathname)
             if sha256_bytes(data) != self._hashes.get(pathname):
                 return "changed"
-            return decode_image(data)
+            return self._shown(pathname, decode_image(data))
         except DecodeError:
             return "no_picture"
+
+    def _shown(self, pathname: str, pixels: np.ndarray) -> np.ndarray:
+        allowed = any(pathname.startswith(f"{folder.rstrip('/')}/") for folder in self.show_only)
+        return pixels if allowed or not self.show_only else blurred(pixels)
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
         return dict(zip(self.audit.pathname, self.audit.sha256, strict=True))
 
 
-def read_findings(run: Run, workspace: Workspace, archive: str | Path = "") -> Findings:
+def read_findings(
+    run: Run, workspace: Workspace, archive: str | Path = "", show_only: Sequence[str] = ()
+) -> Findings:
     """Gather what a report tells of an evaluated run.
 
     Args:
         run: The run.
         workspace: Holds the audit.
         archive: The archive's folder, see `resolve_archive`; where none is found, pictures lack.
+        show_only: Folders whose pictures may be shown, see `Findings`.
 
     Returns:
         The findings.
 
     Raises:
+        ConfigError: If no audited file lies in one of the folders.
         RunError: If the run isn't evaluated, or was evaluated on images that aren't in the audit.
         TableError: If the archive wasn't audited.
     """
@@ -160,8 +178,29 @@ def read_findings(run: Run, workspace: Workspace, archive: str | Path = "") -> F
             f" on {len(strangers)} images that the audit lacks, such as {min(strangers)!r}."
             " Audit the archive that the run was trained on: photoclf audit."
         )
+    for name in show_only:
+        if not audit.pathname.str.startswith(f"{name.rstrip('/')}/").any():
+            folders = sorted({str(path).rsplit("/", 1)[0] for path in audit.pathname})
+            raise ConfigError(
+                "A folder to show must be one of the archive. Received:"
+                f" {name!r}.{did_you_mean(name, folders)}"
+            )
     try:
         folder = resolve_archive(archive, workspace)
     except ArchiveError:
         folder = None
-    return Findings(run, evaluation, audit, folder)
+    return Findings(run, evaluation, audit, folder, tuple(show_only))
+
+
+def blurred(pixels: np.ndarray) -> np.ndarray:
+    """Leave of a picture what 8 by 8 mean colours tell.
+
+    Args:
+        pixels: uint8 RGB (height, width, 3).
+
+    Returns:
+        Of the same shape.
+    """
+    image = Image.fromarray(pixels)
+    small = image.resize((_BLURRED, _BLURRED), Image.Resampling.BOX)
+    return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from photoclf.evaluate import read_evaluation
+from photoclf.evaluation import read_evaluation
 from photoclf.prevalence import ShareEstimate, estimate_share
 from photoclf.run import Run
 

@@ -32,6 +32,11 @@ def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Ht
         text("gallery.title"),
         element("p", text(f"gallery.{key}", images=images, shown=shown, errors=len(errors))),
         element("p", text("gallery.unreachable"), class_="notice") if lost else None,
+        element(
+            "p", text("gallery.blurred", folders=", ".join(findings.show_only)), class_="notice"
+        )
+        if findings.show_only and parts
+        else None,
         *parts,
         id_="gallery",
     )

@@ -1,6 +1,7 @@
 """Executed notebook → one HTML file that a client can read, print and keep."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,6 +24,7 @@ def render_report(
     *,
     lang: str = "fr",
     archive: str | Path = "",
+    show_only: Sequence[str] = (),
     progress: bool = False,
 ) -> Path:
     """Render a run's report for the client.
@@ -37,13 +39,14 @@ def render_report(
         lang: `fr` or `en`.
         archive: The archive's folder, see `paths.resolve_archive`. Without one the page has no
             pictures and says so.
+        show_only: Folders whose pictures may be shown, see `findings.Findings`; all by default.
         progress: Whether to show a progress bar.
 
     Returns:
         The page: `reports/<run_id>/rapport.fr.html` or `report.en.html`.
 
     Raises:
-        ConfigError: If the language is unknown.
+        ConfigError: If the language is unknown, or a folder to show.
         RunError: If the run isn't evaluated.
         NotebookError: If a cell fails.
     """
@@ -56,6 +59,7 @@ def render_report(
         "run_id": run.run_id,
         "lang": lang,
         "archive": str(folder),
+        "show_only": ",".join(show_only),
     }
     page = workspace.reports / run.run_id / FILE_NAMES[lang]
     with (

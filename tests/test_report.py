@@ -212,6 +212,23 @@ def test_an_image_that_changed_since_it_was_measured_is_not_shown(made, findings
     assert elsewhere.picture("Photo/gone.png") == "no_picture"
 
 
+def test_pictures_that_may_not_be_shown_are_blurred(made, findings):
+    shown = read_findings(made.run, made.workspace, made.archive, ["Painting/"])
+    painting, photo = (
+        next(name for name in findings.errors.pathname if name.startswith(folder))
+        for folder in ("Painting/", "Photo/")
+    )
+    assert (shown.picture(painting) == findings.picture(painting)).all()
+    whole, blurred = findings.picture(photo), shown.picture(photo)
+    assert blurred.shape == whole.shape
+    assert np.abs(np.diff(blurred.astype(int), axis=1)).max() < 60
+    assert np.abs(np.diff(whole.astype(int), axis=1)).max() > 60
+    text = Messages("fr")
+    assert "Hors de Painting/" in Page(gallery_sections.gallery(shown, text)).text
+    with pytest.raises(ConfigError, match="Did you mean 'Photo'"):
+        read_findings(made.run, made.workspace, made.archive, ["Phot"])
+
+
 def test_the_demonstration_archive_is_named_as_such(made, findings, tmp_path):
     text = Messages("en")
     assert not findings.is_demo
