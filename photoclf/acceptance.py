@@ -28,8 +28,8 @@ def judge(figures: Mapping[str, Any]) -> Verdict:
     """Recommend to accept a sorting, to accept it with reserve, or not to.
 
     Refused is what decides no better than chance or broke its promise on the test, or when not even
-    the loosest promise can be proved. Reserve is called for by every other alarm, a test that other
-    models have seen, and a test too small to show much.
+    the loosest promise can be proved. Reserve is called for by every other alarm, a test that was
+    opened before, one too small to show much, and what a release scores on sources never seen.
 
     Args:
         figures: What `evaluate` wrote to `eval/metrics.json`.
@@ -45,6 +45,8 @@ def judge(figures: Mapping[str, Any]) -> Verdict:
     photos = figures["test"]["photos"]
     if photos < SMALL_GROUP:
         light.append(("few_photos", {"photos": photos}))
+    if figures["left_out"]:
+        light.append(("left_out", dict(figures["left_out"])))
     others = len(figures["test_opened_by_other_runs"])
     if others:
         light.append(("openings", {"runs": others}))

@@ -87,8 +87,9 @@ def group_name(by: str, value: str, text: Messages) -> str:
 
 def _conditions(review: Mapping[str, Any], text: Messages) -> str:
     point, promise = review["point"], review["promise"] or {}
-    told = {"automatic": point["automatic"], "hours": point["hours"], "images": review["images"]}
-    told |= {"reviewed": point["reviewed"]}
+    told = {"automatic": point["automatic"], "reviewed": point["reviewed"]}
+    told |= {"images": review["images"], "review_s": review["prices"]["review_s"]}
+    told |= {"time": text.duration(point["hours"])}
     if not promise:
         return text(f"acceptance.by_{review['by']}", **told)
     kept = [kind for kind in ("missed", "false") if promise[kind] is not None]
@@ -111,7 +112,7 @@ def _tiles(findings: Findings, text: Messages) -> list[Html]:
         (
             text.number(point["reviewed"]),
             text("acceptance.reviewed", reviewed=point["reviewed"]),
-            text("acceptance.hours", hours=point["hours"], images=review["images"]),
+            text("acceptance.hours", time=text.duration(point["hours"]), images=review["images"]),
         ),
     ]
     for kind in ("missed", "false"):
@@ -130,6 +131,12 @@ def tile(value: str, meaning: str, note: str | None = None) -> Html:
     """Build one large figure with what it means."""
     small = element("span", note, class_="note") if note else None
     return element("li", element("strong", value), element("span", meaning), small)
+
+
+def score_text(score: float, text: Messages) -> str:
+    """Write a score with two decimals, with four where two would say 0 or 1 of neither."""
+    score = min(score, 1.0)
+    return text.number(score, 2 if 0.01 <= score <= 0.99 or score in (0, 1) else 4)
 
 
 def _without_review(counts: Mapping[str, int], text: Messages) -> str:
@@ -174,8 +181,9 @@ def _steps(findings: Findings, text: Messages) -> list[str]:
     review, told = figures["review"], []
     point, promise = review["point"], review["promise"]
     if point["reviewed"] >= 0.5:
-        hours = {"hours": point["hours"], "low": point["low"], "high": min(point["high"], 1.0)}
-        told.append(text("next.review", reviewed=point["reviewed"], **hours))
+        low, high = (score_text(point[end], text) for end in ("low", "high"))
+        work = {"reviewed": point["reviewed"], "time": text.duration(point["hours"])}
+        told.append(text("next.review", low=low, high=high, **work))
     lost = int(audit.status.isin(["unreadable", "not_an_image"]).sum())
     if lost:
         told.append(text("next.lost", files=lost))

@@ -15,6 +15,7 @@ from photoclf.errors import RunError
 from photoclf.files import sha256_file
 from photoclf.quiet import quiet_stderr
 from photoclf.run import Run
+from photoclf.triage import Band
 
 BATCH_SIZE = 32
 # Cached images taken into memory at once: 120 MB at the reference's 400 px.
@@ -29,6 +30,8 @@ class Classifier:
         image_size: Side of the square that the model sees, in px.
         fit: How images fill it, see `decode.decode_image`.
         threshold: Score from which an image is called a photograph, 0 to 1.
+        band: Scores between which a person decides, see `triage`; without an evaluation both ends
+            are the threshold.
         temperature: What the model's log-odds are divided by, see `calibration`.
         interpreter: The loaded LiteRT interpreter.
 
@@ -41,6 +44,7 @@ class Classifier:
     image_size: int
     fit: str
     threshold: float
+    band: Band
     temperature: float
     interpreter: Any
 
@@ -68,7 +72,7 @@ class Classifier:
         from ai_edge_litert.interpreter import Interpreter
 
         facts = _checked_facts(run)
-        threshold, temperature = (0.5, 1.0) if as_trained else _chosen(run)
+        threshold, temperature, band = (0.5, 1.0, None) if as_trained else _chosen(run)
         with quiet_stderr():  # it announces its delegate each time
             interpreter = Interpreter(
                 model_content=run.exported_model.read_bytes(),
@@ -79,6 +83,7 @@ class Classifier:
             image_size=facts["image_size"],
             fit=facts["fit"],
             threshold=threshold,
+            band=band or Band(threshold, threshold),
             temperature=temperature,
             interpreter=interpreter,
         )
@@ -125,18 +130,20 @@ def score_cached(
     return np.concatenate(scores) if scores else np.empty(0, np.float32)
 
 
-def _chosen(run: Run) -> tuple[float, float]:
-    if run.release is not None:
-        return run.release["threshold"], run.release["temperature"]
+def _chosen(run: Run) -> tuple[float, float, Band | None]:
+    """Return threshold, temperature and review band: the evaluation's, else the release's own."""
     if not run.is_evaluated:
-        return 0.5, 1.0
+        release = run.release or {"threshold": 0.5, "temperature": 1.0}
+        return release["threshold"], release["temperature"], None
     try:
-        chosen = run.read_object("eval/metrics.json", "threshold", "temperature")
-        return float(chosen["threshold"]), float(chosen["temperature"])
-    except (RunError, TypeError, ValueError) as error:
+        chosen = run.read_object("eval/metrics.json", "threshold", "temperature", "review")
+        band = Band(chosen["review"]["point"]["low"], chosen["review"]["point"]["high"])
+        return float(chosen["threshold"]), float(chosen["temperature"]), band
+    except (RunError, TypeError, ValueError, LookupError) as error:
         raise RunError(
-            f"eval/metrics.json of {run.run_id} must hold threshold and temperature. Received:"
-            f" another content. Evaluate it again: photoclf evaluate --run {run.run_id}."
+            f"eval/metrics.json of {run.run_id} must hold threshold, temperature and review band."
+            " Received: another content, or an earlier version's. Evaluate it again: photoclf"
+            f" evaluate --run {run.run_id}."
         ) from error
 
 

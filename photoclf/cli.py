@@ -167,7 +167,9 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
     out = out or workspace.reports / run.run_id / "predictions.csv"
     predictions = steps.predict(workspace, folder, run, out=out, progress=True)
     counts = ", ".join(f"{what} {n}" for what, n in summarise(predictions).items())
-    click.echo(f"{len(predictions)} files, by {run.run_id}: {counts}\n{out}")
+    review = int((predictions.triage == "review").sum())
+    told = f"; {review} of them in the review band" if review else ""
+    click.echo(f"{len(predictions)} files, by {run.run_id}: {counts}{told}\n{out}")
 
 
 @main.command()
@@ -191,6 +193,8 @@ def report(
     """Render the client's report of an evaluated run as one HTML file."""
     from photoclf import steps
 
+    if against and show_only:
+        raise click.UsageError("--show-only goes with a run's own report, without --against.")
     run = steps.find_run_named(workspace, run_id)
     if against:
         from photoclf.new_model_report import render_new_model

@@ -111,6 +111,7 @@ def evaluate(
             progress=progress,
             **told,
         ),
+        "left_out": _left_out(run),
         "subgroups": subgroup_rates(test, _audit_of(workspace)),
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
         "test_openings": _openings(run, openings, split_hash(split)),
@@ -135,6 +136,12 @@ def _chosen(run: Run, val: pd.DataFrame, rule: ThresholdRule | None) -> dict[str
         "threshold": choose_threshold(labels, tempered(scores, temperature), rule),
         "threshold_rule": rule.text,
     }
+
+
+def _left_out(run: Run) -> dict[str, float] | None:
+    """Return what a release is worth, in F1, on sources that it never saw; `None` of other runs."""
+    summary = (run.release or {}).get("left_out", {}).get("summary", {}).get("f1")
+    return None if summary is None else {name: summary[name] for name in ("mean", "worst")}
 
 
 def _audit_of(workspace: Workspace) -> pd.DataFrame:

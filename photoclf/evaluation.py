@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photoclf.errors import RunError, check_one_of
-from photoclf.files import read_json
+from photoclf.errors import RunError, TableError, check_one_of
 from photoclf.run import Run
 from photoclf.schema import EVALUATION
 from photoclf.subgroups import GROUPINGS
@@ -76,13 +75,20 @@ def read_evaluation(run: Run) -> Evaluation:
     """Read an evaluation that `evaluate.evaluate` wrote.
 
     Raises:
-        RunError: If the run hasn't been evaluated.
+        RunError: If the run hasn't been evaluated, or was by another version.
     """
-    path = run.eval_folder / "metrics.json"
-    if not path.is_file():
+    if not run.is_evaluated:
         raise RunError(
             f"The run must have been evaluated. Received: {run.run_id}, which has no"
             f" eval/metrics.json. Evaluate it: photoclf evaluate --run {run.run_id}."
         )
-    predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
-    return Evaluation(run, read_json(path), predictions)
+    try:
+        figures = run.read_object("eval/metrics.json", "test", "review", "subgroups", "alarms")
+        predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
+    except (RunError, TableError) as error:
+        raise RunError(
+            f"An evaluation must be whole and of this version. Received: that of {run.run_id},"
+            " spoilt or of an earlier version. Evaluate it again: photoclf evaluate --run"
+            f" {run.run_id}."
+        ) from error
+    return Evaluation(run, figures, predictions)

@@ -43,14 +43,18 @@ def gallery(findings: Findings, text: Messages, most: int = MOST_PICTURES) -> Ht
 
 
 def least_certain(findings: Findings, text: Messages, most: int = MOST_OF_A_KIND) -> Html:
-    """Build the test images nearest to the threshold, right or wrong."""
-    rows = findings.evaluation.least_certain().head(most)
-    return section(
-        text("uncertain.title"),
-        element("p", text("uncertain.text", threshold=findings.figures["threshold"])),
-        _cards([_card(row, findings, text) for row in rows.itertuples()]),
-        id_="uncertain",
-    )
+    """Build what a person would review; without a band, the images nearest to the threshold."""
+    rows = findings.evaluation.least_certain()
+    band = rows[rows.triage == "review"].sort_values(["score", "pathname"])
+    if len(band):
+        rows = band.iloc[np.unique(np.linspace(0, len(band) - 1, most).round().astype(int))]
+        title = text("uncertain.band_title")
+        told = text("uncertain.band_text", shown=len(rows), images=len(band))
+    else:
+        rows, title = rows.head(most), text("uncertain.title")
+        told = text("uncertain.text", threshold=findings.figures["threshold"])
+    cards = [_card(row, findings, text) for row in rows.itertuples()]
+    return section(title, element("p", told), _cards(cards), id_="uncertain")
 
 
 def suspects(findings: Findings, text: Messages, most: int = MOST_OF_A_KIND) -> Html:
@@ -59,9 +63,10 @@ def suspects(findings: Findings, text: Messages, most: int = MOST_OF_A_KIND) -> 
     if not len(found):
         return element("div")
     cards = [_card(row, findings, text) for row in found.head(most).itertuples()]
+    told = {"images": len(found), "shown": len(cards)}
     return section(
         text("suspects.title"),
-        element("p", text("suspects.text", images=len(found), shown=len(cards))),
+        element("p", text("suspects.text", more=len(found) - len(cards), **told)),
         _cards(cards),
         id_="suspects",
     )

@@ -104,7 +104,9 @@ def drawing(figure: Figure, alt: str, caption: str) -> Html:
     with rc_context({"svg.hashsalt": "photoclf", "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     image = element("img", src=_data_uri("image/svg+xml", stream.getvalue()), alt=alt)
-    return element("figure", image, element("figcaption", caption), class_="drawing")
+    width, height = figure.get_size_inches()
+    kind = "drawing tall" if height > 0.6 * width else "drawing"
+    return element("figure", image, element("figcaption", caption), class_=kind)
 
 
 def thumbnail(pixels: np.ndarray, alt: str, size: int = 240) -> Html:

@@ -96,6 +96,12 @@ class Messages(string.Formatter):
         space = NARROW_SPACE if self.lang == "fr" else ""
         return f"{sign}{self.number(100 * share, decimals)}{space}%"
 
+    def duration(self, hours: float) -> str:
+        """Write a time of work: `25 min` below two hours, `4,1 h` above, `310 h` from 100 on."""
+        if hours < 2:
+            return f"{self.number(60 * hours)}\u00a0min"
+        return f"{self.number(hours, 1 if hours < 100 else 0)}\u00a0h"
+
     def date(self, day: str | date) -> str:
         """Write a day, or the day of an ISO 8601 text: `1er mars 2026`, `1 March 2026`."""
         moment = datetime.fromisoformat(day) if isinstance(day, str) else day

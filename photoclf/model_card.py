@@ -48,7 +48,8 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         f" {facts['max_abs_difference']:.1g} of Keras's on {facts['images']} images, with the same"
         " decisions.",
         "## Data and licences",
-        f"Trained on {_count(run)} images of an archive of public research data sets and"
+        f"Made of {_count(run)} images (to fit the head, and a seventh or so of them to set its"
+        " temperature) of an archive of public research data sets and"
         " repositories, most with no licence stated: the weights are for **research use**. No"
         " image is distributed. Which images they were is in `trained_on.txt` (the first digits of"
         " each file's SHA-256), so that none is evaluated on again.",

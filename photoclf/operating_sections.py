@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from photoclf.acceptance_sections import score_text
 from photoclf.findings import Findings
 from photoclf.look import style
 from photoclf.markup import Html, drawing, element, section, table
@@ -28,7 +29,7 @@ def operating(findings: Findings, text: Messages) -> Html:
         _ladder(review, text),
         element("p", text("operating.prices", **review["prices"]), class_="note"),
         _coverage(review, text),
-        element("p", text("operating.assumption"), class_="note"),
+        element("p", _assumption(review, text), class_="note"),
         id_="operating",
     )
 
@@ -53,13 +54,14 @@ def _band(review: Mapping[str, Any], text: Messages) -> str:
         return text("operating.one_threshold", threshold=point["low"])
     if point["low"] <= 0 and point["high"] > 1:
         return text("operating.all_reviewed")
-    low = text.number(point["low"], _decimals(point["low"]))
-    high = text.number(min(point["high"], 1.0), _decimals(point["high"]))
+    low, high = (score_text(point[end], text) for end in ("low", "high"))
     return text("operating.band", low=low, high=high)
 
 
-def _decimals(score: float) -> int:
-    return 2 if 0.01 <= score <= 0.99 or score in (0, 1) else 4
+def _assumption(review: Mapping[str, Any], text: Messages) -> str:
+    worth, least = review["val_worth"], review["least"]
+    proved = {"least_photos": least["photos"], "least_others": least["others"]}
+    return text("operating.assumption", photos=worth["photos"], others=worth["others"], **proved)
 
 
 def _ladder(review: Mapping[str, Any], text: Messages) -> Html:
@@ -69,8 +71,9 @@ def _ladder(review: Mapping[str, Any], text: Messages) -> Html:
     for step in _worth_showing(review["ladder"]):
         label = text("operating.at_most", share=step["share"])
         if step["point"] is None:
-            reason = element("span", text("operating.unproved", needed=step["needed"]))
-            rows.append((element("span", label, " ", element("small", reason)), *["–"] * 6))
+            have = review["val_worth"]["photos"]
+            told = text("operating.unproved", needed=step["needed"], have=have)
+            rows.append((element("span", label, " ", element("small", told)), *["–"] * 6))
         else:
             rows.append((_marked(label, step["point"], review, text), *_cells(step["point"], text)))
     for key in ("one_threshold", "cheapest"):
@@ -101,7 +104,7 @@ def _cells(point: Mapping[str, Any], text: Messages) -> list[str]:
     return [
         text.percent(point["automatic"]),
         text.number(point["reviewed"]),
-        text.number(point["hours"], 1),
+        text.duration(point["hours"]),
         text.number(point["missed"]),
         text.number(point["false"]),
         text("operating.euros", cost=point["cost"]),
@@ -165,7 +168,7 @@ def _prior_cells(row: Mapping[str, Any], text: Messages) -> list[str]:
         text("worth.no_value") if low is None
         else text("value.interval", low=low, high=row["precision_high"]),
         text.number(row["reviewed"]),
-        text.number(row["hours"], 1),
+        text.duration(row["hours"]),
         text("operating.euros", cost=row["cost"]),
     ]  # fmt: skip
 
@@ -179,6 +182,9 @@ def _sizes(review: Mapping[str, Any], text: Messages) -> Html | None:
     rows = []
     for size in SIZES:
         points = [operating_point(cells, size, share, prices) for share in shares]
-        told = [text("prior.hours_and_cost", hours=p["hours"], cost=p["cost"]) for p in points]
+        told = [
+            text("prior.hours_and_cost", time=text.duration(p["hours"]), cost=p["cost"])
+            for p in points
+        ]
         rows.append((text.number(size), *told))
     return table(text("prior.sizes_caption"), header, rows)

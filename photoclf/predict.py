@@ -39,8 +39,9 @@ def predict_folder(
         progress: Whether to show a progress bar.
 
     Returns:
-        A `schema.PREDICTIONS` frame sorted by pathname, one row a file. Files without a score have
-        no decision, and a status and reason that say why.
+        A `schema.PREDICTIONS` frame sorted by pathname, one row a file: `decision` at the single
+        threshold, and `triage`, which is `review` where the run's review band leaves it to a
+        person. Files without a score have neither, and a status and reason that say why.
 
     Raises:
         ArchiveError: If the folder is missing or holds no file.
@@ -54,7 +55,14 @@ def predict_folder(
     classifier = Classifier.load(run)
     statuses = [_status(*row) for row in files[["pathname", "problem"]].itertuples(index=False)]
     rows = [
-        {"pathname": name, "score": np.nan, "decision": "", "status": status, "reason": reason}
+        {
+            "pathname": name,
+            "score": np.nan,
+            "decision": "",
+            "triage": "",
+            "status": status,
+            "reason": reason,
+        }
         for name, (status, reason) in zip(files.pathname, statuses, strict=True)
     ]
     todo = [row for row in rows if row["status"] == "used"]
@@ -100,9 +108,10 @@ def _score_rows(
 ) -> None:
     good = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
     scores = classifier.scores(np.array([results[i] for i in good])) if good else np.empty(0)
-    for i, score in zip(good, scores, strict=True):
+    ends = classifier.band.triage(scores)
+    for i, score, triage in zip(good, scores, ends, strict=True):
         decision = "photo" if score >= classifier.threshold else "other"
-        batch[i] |= {"score": float(score), "decision": decision}
+        batch[i] |= {"score": float(score), "decision": decision, "triage": str(triage)}
     for row, result in zip(batch, results, strict=True):
         if not isinstance(result, np.ndarray):
             status = "not_an_image" if result.reason == "not_an_image" else "unreadable"

@@ -176,7 +176,9 @@ def review_figures(
         kind: effective_size(val.group[val.label == label]) if (val.label == label).any() else 0.0
         for kind, label in (("photos", 1), ("others", 0))
     }
-    shares = sorted({*PHOTO_SHARES, round(share, 6)})
+    # A standard share next to the archive's own would only repeat it.
+    apart = {s for s in PHOTO_SHARES if abs(s - share) > 0.1 * s}
+    shares = sorted({*apart, round(share, 6)})
     prior = prior_table(
         test.label, test.score, plan.band, test.group,
         images=images, prices=prices, shares=shares, draws=draws, seed=seed,

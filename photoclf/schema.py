@@ -165,6 +165,7 @@ PREDICTIONS = Table(
         "pathname": "str",
         "score": "float64",
         "decision": "str",
+        "triage": "str",
         "status": "str",
         "reason": "str",
     },

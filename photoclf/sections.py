@@ -111,7 +111,11 @@ def method(findings: Findings, text: Messages) -> Html:
     figures, used = findings.figures, len(findings.used)
     learnt = used - figures["val"]["images"] - figures["test"]["images"]
     told = {
-        "sides": {"learnt": max(learnt, 0), "val": figures["val"]["images"]},
+        "sides": {
+            "learnt": max(learnt, 0),
+            "val": figures["val"]["images"],
+            "test": figures["test"]["images"],
+        },
         "size": {"size": findings.run.config.resolved().image_size or 0},
         "measure": {"test": figures["test"]["images"], "groups": figures["test"]["groups"]},
     }
@@ -130,6 +134,8 @@ def limits(findings: Findings, text: Messages) -> Html:
     if findings.stress is None:
         items.append("robustness")
     items = [text(f"limits.{item}") for item in items]
+    if findings.run.is_release:
+        items.append(text("limits.licence"))
     if findings.is_demo:
         items.insert(0, text("limits.demo"))
     if times > 1:
@@ -142,8 +148,8 @@ def limits(findings: Findings, text: Messages) -> Html:
 def glossary(text: Messages) -> Html:
     """Build what the report's words mean."""
     words = (
-        "photo", "recall", "precision", "f1", "score", "threshold", "interval", "review", "promise",
-        "calibration",
+        "photo", "test", "recall", "precision", "f1", "score", "threshold", "interval",
+        "review", "promise", "calibration",
     )  # fmt: skip
     pairs = [
         element(

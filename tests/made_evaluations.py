@@ -47,6 +47,9 @@ def evaluated(run, table, scores, *, threshold=0.5, split=SPLIT, openings=1, oth
         "threshold": threshold,
         "temperature": 1.0,
         "test": measured(rows.label, scores, threshold, rows.group, draws=100, seed=42),
+        "review": {"point": {"low": threshold, "high": threshold}},
+        "subgroups": [],
+        "alarms": [],
         "test_openings": openings,
         "test_opened_by_other_runs": list(others),
     }

@@ -20,6 +20,7 @@ def figures(**told):
         "review": {"by": "ladder", "val_worth": {"photos": 200.0}},
         "test": {"photos": 350},
         "test_openings": 1,
+        "left_out": None,
         "test_opened_by_other_runs": [],
     } | told
 
@@ -49,6 +50,7 @@ def test_what_cannot_be_proved_is_refused():
         ({"test": {"photos": 12}}, "few_photos"),
         ({"test_opened_by_other_runs": ["a"]}, "openings"),
         ({"test_openings": 2}, "opened_again"),
+        ({"left_out": {"mean": 0.9, "worst": 0.7}}, "left_out"),
     ],
 )
 def test_lesser_doubts_call_for_reserve(told, why):
@@ -82,6 +84,7 @@ REVIEW = {
     "images": 12345,
     "photo_share": 0.3,
     "val_worth": {"photos": 400.0, "others": 900.0},
+    "least": {"photos": 0.0075, "others": 0.0033},
     "cells": {"photo_found": 300, "photo_reviewed": 40, "photo_missed": 2, "other_false": 3,
               "other_reviewed": 50, "other_left": 700},
     "rates": {

@@ -7,8 +7,9 @@ import pytest
 
 from photoclf import results
 from photoclf.alarms import find_alarms
-from photoclf.errors import ConfigError, SplitError
+from photoclf.errors import ConfigError, RunError, SplitError
 from photoclf.evaluation import read_evaluation
+from photoclf.files import read_json, write_json
 from photoclf.findings import read_findings
 from photoclf.operating import Prices
 from photoclf.paths import Workspace
@@ -78,6 +79,19 @@ def test_what_cannot_be_kept_is_refused_before_the_test_is_opened(own):
     with pytest.raises(ThresholdError, match="is the highest"):
         own(scores=backwards, rule=ThresholdRule("precision", 1.0))
     assert openings(own.run) == before
+
+
+def test_an_evaluation_of_an_earlier_version_has_to_be_made_again(own):
+    path = own.run.eval_folder / "metrics.json"
+    figures = read_json(path)
+    for gone in ("review", "alarms"):
+        write_json(path, {k: v for k, v in figures.items() if k != gone})
+        with pytest.raises(RunError, match="of an earlier version. Evaluate it again: photoclf"):
+            read_evaluation(own.run)
+    write_json(path, figures)
+    (own.run.eval_folder / "predictions.csv").write_text("pathname;split\n")
+    with pytest.raises(RunError, match="Evaluate it again"):
+        read_evaluation(own.run)
 
 
 def test_each_opening_is_counted(own):

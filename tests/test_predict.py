@@ -178,11 +178,30 @@ def test_pixels_from_decode_and_from_a_folder_score_the_same(folder, run):
     assert predictions.score["b/z.png"] == one
 
 
+def choose(run, threshold, low=None, high=None):
+    """Write as much of an evaluation as predicting asks for."""
+    point = {"low": threshold if low is None else low, "high": high or threshold}
+    told = {"threshold": threshold, "temperature": 1.0, "review": {"point": point}}
+    write_json(run.eval_folder / "metrics.json", told)
+
+
+def test_images_in_the_review_band_of_an_evaluation_are_left_to_a_person(folder, run):
+    assert set(predict_folder(folder, run).triage) == {"other", "photo"}
+    choose(run, 0.5, low=0.02, high=0.9)
+    predictions = predict_folder(folder, run)
+    assert predictions.triage.tolist() == ["review", "review", "photo", "other"]
+    assert predictions.decision.tolist() == ["other", "photo", "photo", "other"]
+
+
+def test_an_evaluation_of_an_earlier_version_has_to_be_made_again(folder, run):
+    write_json(run.eval_folder / "metrics.json", {"threshold": 0.5, "temperature": 1.0})
+    with pytest.raises(RunError, match="an earlier version's. Evaluate it again"):
+        predict_folder(folder, run)
+
+
 def test_the_threshold_is_one_half_until_evaluation_chose_another(folder, run):
     assert Classifier.load(run).threshold == 0.5
-    write_json(
-        run.eval_folder / "metrics.json", {"threshold": 128 / 255 + 1e-3, "temperature": 1.0}
-    )
+    choose(run, 128 / 255 + 1e-3)
     assert Classifier.load(run).threshold == 128 / 255 + 1e-3
     assert predict_folder(folder, run).decision.tolist() == ["other", "other", "photo", "other"]
 
@@ -190,7 +209,7 @@ def test_the_threshold_is_one_half_until_evaluation_chose_another(folder, run):
 def test_a_score_equal_to_the_threshold_is_a_photograph(tmp_path, run):
     put(tmp_path / "x", "a.png", png(128))
     score = predict_folder(tmp_path / "x", run).score[0]
-    write_json(run.eval_folder / "metrics.json", {"threshold": score, "temperature": 1.0})
+    choose(run, score)
     assert predict_folder(tmp_path / "x", run).decision[0] == "photo"
 
 
