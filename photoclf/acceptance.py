@@ -40,16 +40,21 @@ def judge(figures: Mapping[str, Any]) -> Verdict:
     alarms = [(alarm["alarm"], alarm) for alarm in figures["alarms"]]
     grave = [pair for pair in alarms if pair[0] in SEVERE or pair[0] == "promise_broken"]
     light = [pair for pair in alarms if pair not in grave]
-    if figures["review"]["by"] == "nothing":
-        grave.append(("unproved", {"photos": figures["review"]["val_worth"]["photos"]}))
-    photos = figures["test"]["photos"]
+    review, test = figures["review"], figures["test"]
+    if review["by"] == "nothing":
+        grave.append(("unproved", dict(review["val_groups"])))
+    if review["by"] == "hours":
+        light.append(("unpromised", {}))
+    photos, others = test["photos"], test["images"] - test["photos"]
     if photos < SMALL_GROUP:
         light.append(("few_photos", {"photos": photos}))
+    if others < SMALL_GROUP:
+        light.append(("few_others", {"others": others}))
     if figures["left_out"]:
         light.append(("left_out", dict(figures["left_out"])))
-    others = len(figures["test_opened_by_other_runs"])
-    if others:
-        light.append(("openings", {"runs": others}))
+    runs = len(figures["test_opened_by_other_runs"])
+    if runs:
+        light.append(("openings", {"runs": runs}))
     if figures["test_openings"] > 1:
         light.append(("opened_again", {"times": figures["test_openings"]}))
     verdict = "refuse" if grave else "reserve" if light else "accept"

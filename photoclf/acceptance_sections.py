@@ -7,7 +7,6 @@ from photoclf.acceptance import judge
 from photoclf.findings import Findings
 from photoclf.markup import Html, element, name, section, table
 from photoclf.messages import Messages
-from photoclf.risk_control import LADDER, images_needed
 
 
 def acceptance(findings: Findings, text: Messages) -> Html:
@@ -89,7 +88,7 @@ def _conditions(review: Mapping[str, Any], text: Messages) -> str:
     point, promise = review["point"], review["promise"] or {}
     told = {"automatic": point["automatic"], "reviewed": point["reviewed"]}
     told |= {"images": review["images"], "review_s": review["prices"]["review_s"]}
-    told |= {"time": text.duration(point["hours"])}
+    told |= {"time": text.duration(point["hours"]), "allowed": review["hours_allowed"]}
     if not promise:
         return text(f"acceptance.by_{review['by']}", **told)
     kept = [kind for kind in ("missed", "false") if promise[kind] is not None]
@@ -172,6 +171,17 @@ def _worst_kinds(findings: Findings, text: Messages) -> Html:
     return table(text("kinds.caption"), header, shown)
 
 
+def _images_to_label(review: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return the next stricter step that val is too small for, and what it takes, if any."""
+    promise = review["promise"]
+    now = max((promise[kind] or 0) for kind in ("missed", "false")) if promise else 1.0
+    steps = [s for s in review["ladder"] if s["share"] < now and s["point"] is None]
+    if not steps:
+        return None
+    step = max(steps, key=lambda s: s["share"])
+    return {"share": step["share"], "needed": step["needed"]}
+
+
 def _turned(folder: str, into: str) -> Html:
     return element("span", name(folder), " → ", into)
 
@@ -179,7 +189,7 @@ def _turned(folder: str, into: str) -> Html:
 def _steps(findings: Findings, text: Messages) -> list[str]:
     figures, audit = findings.figures, findings.audit
     review, told = figures["review"], []
-    point, promise = review["point"], review["promise"]
+    point = review["point"]
     if point["reviewed"] >= 0.5:
         low, high = (score_text(point[end], text) for end in ("low", "high"))
         work = {"reviewed": point["reviewed"], "time": text.duration(point["hours"])}
@@ -190,13 +200,9 @@ def _steps(findings: Findings, text: Messages) -> list[str]:
     if findings.conflicts or figures["suspected_labels"]:
         images = findings.conflicts + figures["suspected_labels"]
         told.append(text("next.labels", images=images))
-    stricter = [s for s in LADDER if promise and s < (promise["missed"] or promise["false"])]
-    if stricter:
-        share = stricter[-1]
-        needed = images_needed(share, (1 - promise["confidence"]) / 2)
-        have = review["val_worth"]["photos"]
-        if needed > have:
-            told.append(text("next.label", share=share, needed=needed, have=have))
+    more = _images_to_label(review)
+    if more:
+        told.append(text("next.label", **more, **review["val_groups"]))
     if any(alarm["alarm"] == "shortcuts" for alarm in figures["alarms"]):
         told.append(text("next.sources"))
     told.append(text("next.sample"))

@@ -1,5 +1,6 @@
 """Threshold from val, then metrics once on test, with intervals, baselines, errors by kind."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,15 @@ from photoclf.baselines import baseline_metadata, baseline_other, baseline_relea
 from photoclf.cache import build_cache
 from photoclf.calibration import fit_temperature, tempered
 from photoclf.classifier import Classifier, score_cached
-from photoclf.errors import RunError
+from photoclf.errors import RunError, TableError
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.figures import measured
-from photoclf.files import read_json, write_json
+from photoclf.files import sha256_file, write_json
 from photoclf.heat import HEAT
 from photoclf.label_check import find_suspects
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.review_plan import Terms, plan_review, review_figures
-from photoclf.runs import Run, list_runs
+from photoclf.runs import Run, is_on_split, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, SUSPECTS, check_table
 from photoclf.split import split_hash
 from photoclf.split_files import split_to_evaluate
@@ -81,12 +82,22 @@ def evaluate(
     predictions["score"] = tempered(predictions.score.to_numpy(), temperature)
     predictions["decision"] = np.where(predictions.score >= threshold, "photo", "other")
     val = predictions[predictions.split == "val"]
-    plan = plan_review(val, threshold, terms, len(split))
+    plan = plan_review(val, threshold, terms, len(split), _candidates(run, workspace))
     predictions["triage"] = plan.band.triage(predictions.score)
     val, test = (predictions[predictions.split == side] for side in ("val", "test"))
     told = {"draws": draws, "seed": run.config.seed}
+    # All that may fail comes before the test counts as opened.
     suspects = find_suspects(predictions, predictions.score, run.run_id)
-    _forget_others(run, split_hash(split))
+    rates = subgroup_rates(test, _audit_of(workspace))
+    blind = baseline_metadata(workspace, split, **told)
+    released = baseline_release(
+        run,
+        workspace,
+        split[split.split == "test"],
+        resolve_archive(archive, workspace),
+        progress=progress,
+        **told,
+    )
     openings = _record_opening(run, split_hash(split), len(test))
     figures = {
         "run_id": run.run_id,
@@ -102,26 +113,36 @@ def evaluate(
         "test": measured(test.label, test.score, threshold, test.group, **told),
         "suspected_labels": len(suspects),
         "baseline_other": baseline_other(test),
-        "baseline_metadata": baseline_metadata(workspace, split, **told),
-        "baseline_release": baseline_release(
-            run,
-            workspace,
-            split[split.split == "test"],
-            resolve_archive(archive, workspace),
-            progress=progress,
-            **told,
-        ),
+        "baseline_metadata": blind,
+        "baseline_release": released,
         "left_out": _left_out(run),
-        "subgroups": subgroup_rates(test, _audit_of(workspace)),
+        "subgroups": rates,
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
         "test_openings": _openings(run, openings, split_hash(split)),
         "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
     }
     figures["alarms"] = find_alarms(figures, test.score.to_numpy())
-    write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
+    _forget_others(run, figures)
     write_table(suspects, run.eval_folder / "suspects.csv", SUSPECTS)
+    write_table(predictions, run.eval_folder / "predictions.csv", EVALUATION)
+    figures["predictions_sha256"] = sha256_file(run.eval_folder / "predictions.csv")
     write_json(run.eval_folder / "metrics.json", figures)
     return read_evaluation(run)
+
+
+def _candidates(run: Run, workspace: Workspace) -> int:
+    """Count the models among which this split's val images have chosen: epochs of all its runs.
+
+    A release was chosen on other images.
+    """
+    if run.is_release:
+        return 1
+    split, epochs = str(run.provenance.get("split_hash")), 0
+    for other in list_runs(workspace.models):
+        with suppress(RunError, TableError):  # a spoilt run chose nothing that is known
+            if other.done and not other.is_release and is_on_split(other, split):
+                epochs += len(other.history)
+    return max(1, epochs)
 
 
 def _chosen(run: Run, val: pd.DataFrame, rule: ThresholdRule | None) -> dict[str, Any]:
@@ -174,10 +195,14 @@ def _scored(
     return check_table(scored.reindex(columns=list(EVALUATION.columns)), EVALUATION)
 
 
-def _forget_others(run: Run, split: str) -> None:
-    """Remove what was measured of a release on another split: it would stand beside this one's."""
-    metrics = run.eval_folder / "metrics.json"
-    if metrics.is_file() and read_json(metrics).get("split_hash") != split:
+def _forget_others(run: Run, figures: dict[str, Any]) -> None:
+    """Remove what was measured of an earlier evaluation, if it decided otherwise."""
+    names = ("split_hash", "threshold", "temperature")
+    try:
+        before = run.read_object("eval/metrics.json", *names)
+    except RunError:  # there is none, or a spoilt one
+        before = {}
+    if any(before.get(name) != figures[name] for name in names):
         for name in ("stress.csv", "neighbours.csv", HEAT):
             (run.eval_folder / name).unlink(missing_ok=True)
 

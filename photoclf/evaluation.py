@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 
 from photoclf.errors import RunError, TableError, check_one_of
+from photoclf.files import sha256_file
 from photoclf.run import Run
 from photoclf.schema import EVALUATION
 from photoclf.subgroups import GROUPINGS
 from photoclf.tables import read_table
 from photoclf.triage import Band
+
+_NEEDED = ("threshold", "temperature", "val", "test", "review", "subgroups", "alarms", "left_out",
+           "test_openings", "test_opened_by_other_runs", "predictions_sha256")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,16 @@ def read_evaluation(run: Run) -> Evaluation:
             f" eval/metrics.json. Evaluate it: photoclf evaluate --run {run.run_id}."
         )
     try:
-        figures = run.read_object("eval/metrics.json", "test", "review", "subgroups", "alarms")
-        predictions = read_table(run.eval_folder / "predictions.csv", EVALUATION)
-    except (RunError, TableError) as error:
+        figures = run.read_object("eval/metrics.json", *_NEEDED)
+        path = run.eval_folder / "predictions.csv"
+        predictions = read_table(path, EVALUATION)
+        whole = sha256_file(path) == figures["predictions_sha256"]
+    except (RunError, TableError):
+        whole = False
+    if not whole:
         raise RunError(
             f"An evaluation must be whole and of this version. Received: that of {run.run_id},"
             " spoilt or of an earlier version. Evaluate it again: photoclf evaluate --run"
             f" {run.run_id}."
-        ) from error
+        )
     return Evaluation(run, figures, predictions)

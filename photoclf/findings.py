@@ -13,13 +13,13 @@ from PIL import Image
 from photoclf.audit import ledger
 from photoclf.decode import DecodeError, decode_image, read_bytes
 from photoclf.demo_archive import DEMO_MARKER
-from photoclf.errors import ArchiveError, ConfigError, RunError, did_you_mean
+from photoclf.errors import ArchiveError, ConfigError, RunError, TableError, did_you_mean
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.files import sha256_bytes
 from photoclf.heat import read_heat
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.runs import Run
-from photoclf.schema import AUDIT, NEIGHBOURS, STRESS, SUSPECTS, check_table
+from photoclf.schema import AUDIT, NEIGHBOURS, STRESS, SUSPECTS, Table, check_table
 from photoclf.tables import read_table
 
 _BLURRED = 8
@@ -51,9 +51,15 @@ class Findings:
 
     @property
     def stress(self) -> pd.DataFrame | None:
-        """What `photoclf stress` measured of the run (`schema.STRESS`); `None` before it did."""
-        path = self.run.eval_folder / "stress.csv"
-        return read_table(path, STRESS) if path.is_file() else None
+        """What `photoclf stress` measured of the run (`schema.STRESS`); `None` if it can't be had.
+
+        What was measured at another decision than the evaluation's isn't shown.
+        """
+        table = self._table("stress.csv", STRESS)
+        decided = [self.figures["threshold"], self.figures["temperature"]]
+        if table.empty or not np.allclose(table[["threshold", "temperature"]], decided):
+            return None
+        return table
 
     @property
     def heat(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -99,15 +105,19 @@ class Findings:
     @property
     def suspects(self) -> pd.DataFrame:
         """The val and test images whose label the scores contradict (`schema.SUSPECTS`)."""
-        return read_table(self.run.eval_folder / "suspects.csv", SUSPECTS)
+        return self._table("suspects.csv", SUSPECTS)
 
     @property
     def neighbours(self) -> pd.DataFrame:
-        """The training images nearest to errors (`schema.NEIGHBOURS`); empty before they were."""
-        path = self.run.eval_folder / "neighbours.csv"
-        if not path.is_file():
-            return check_table(pd.DataFrame(columns=list(NEIGHBOURS.columns)), NEIGHBOURS)
-        return read_table(path, NEIGHBOURS)
+        """The training images nearest to errors (`schema.NEIGHBOURS`)."""
+        return self._table("neighbours.csv", NEIGHBOURS)
+
+    def _table(self, name: str, table: Table) -> pd.DataFrame:
+        """Read what the page can do without: empty where it is missing or spoilt."""
+        try:
+            return read_table(self.run.eval_folder / name, table)
+        except TableError:
+            return check_table(pd.DataFrame(columns=list(table.columns)), table)
 
     def interval(self, metric: str) -> tuple[float, float] | None:
         """Return a test metric's 95 % interval, `None` where it has none."""

@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from photoclf.weighted_metrics import (
+    CALIBRATION_BINS,
     METRICS,
     ScoreError,
     WeightedMetrics,
+    bin_scores,
     check_scores,
     check_threshold,
 )
 
 # Weights held at once while bootstrapping: few enough for the processor's cache.
 _CHUNK = 500_000
+_CHANCE_DRAWS = 200
 
 
 def bootstrap_intervals(
@@ -47,8 +50,9 @@ def bootstrap_intervals(
 
     Returns:
         (low, high) for each name of `METRICS`; NaN when fewer than two groups or draws define it.
-        A share that no draw moves, such as a precision of 1, has the exact interval of its images,
-        groups counting as in `effective_size`; other metrics have none then.
+        A share that no draw moves, such as a precision or an area of 1, has an exact interval,
+        groups counting as in `effective_size`; an average precision of 1 has none. `ece`, which is
+        too large in any sample, has the interval of what chance doesn't explain of it.
 
     Raises:
         ScoreError: If lengths differ or a value is out of range.
@@ -73,22 +77,29 @@ def bootstrap_intervals(
         resampling.metrics(draw_weights(generator, min(chunk, draws - start), len(names)))
         for start in range(0, draws, chunk)
     ]
-    judged = _judged(y, s >= threshold)
+    freedom = max(1, min(len(np.unique(group[y == kind])) for kind in set(y)) - 1)
     intervals = {}
     for name in METRICS:
         value = float(values[name][0])
         moved = np.concatenate([some[name] for some in drawn])
-        intervals[name] = spread_interval(value, moved, level, unbounded=name == "log_loss")
-        if value in (0, 1) and name in judged and judged[name].any():
-            intervals[name] = _extreme_interval(value, effective_size(group[judged[name]]), level)
-    if values["f1"][0] in (0, 1):  # of a share p, F1 is 2p / (1 + p)
-        low, high = (2 * bound / (1 + bound) for bound in intervals["f1"])
-        intervals["f1"] = (low, high)
+        if name == "ece":
+            intervals[name] = _calibration_interval(s, value, moved, level, generator)
+        else:
+            intervals[name] = spread_interval(
+                value, moved, level, unbounded=name == "log_loss", freedom=freedom
+            )
+        if value in (0, 1):
+            intervals[name] = _extreme_interval(name, value, y, s >= threshold, group, level)
     return intervals
 
 
 def spread_interval(
-    value: float, drawn: np.ndarray, level: float = 0.95, *, unbounded: bool = False
+    value: float,
+    drawn: np.ndarray,
+    level: float = 0.95,
+    *,
+    unbounded: bool = False,
+    freedom: float = np.inf,
 ) -> tuple[float, float]:
     """Return the normal interval in log-odds of a share, from the spread of its bootstrap draws.
 
@@ -97,6 +108,7 @@ def spread_interval(
         drawn: The same of each draw, shape (draws,); NaN where it isn't defined.
         level: How often the interval holds the true value.
         unbounded: Whether the value is any positive number, so that logarithms are taken.
+        freedom: Degrees of freedom of the spread: groups of the rarer kind, less one.
 
     Returns:
         (low, high); NaN when fewer than two draws are defined, or none differs.
@@ -108,7 +120,7 @@ def spread_interval(
     known = drawn[~np.isnan(drawn)]
     if len(known) < 2 or not 0 < value < (np.inf if unbounded else 1):
         return np.nan, np.nan
-    half = NormalDist().inv_cdf((1 + level) / 2) * float(known.std(ddof=1))
+    half = _quantile(level, freedom) * float(known.std(ddof=1))
     if not half:
         return np.nan, np.nan
     if unbounded:
@@ -209,21 +221,72 @@ def draw_weights(generator: np.random.Generator, draws: int, groups: int) -> np.
     return counts.reshape(draws, groups).astype(float)
 
 
-def _extreme_interval(share: float, size: float, level: float) -> tuple[float, float]:
-    """Return the exact interval of a share of 0 or 1 among `size` images, whole or not."""
-    bound = ((1 - level) / 2) ** (1 / size)
-    return (bound, 1.0) if share else (0.0, 1 - bound)
+def _quantile(level: float, freedom: float) -> float:
+    """Return the two-sided quantile of Student's t, by its expansion around the normal one."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
-def _judged(y: np.ndarray, photo: np.ndarray) -> dict[str, np.ndarray]:
-    """Return of which images a metric is a share, for those that are one."""
-    return {
+def _calibration_interval(
+    s: np.ndarray, value: float, drawn: np.ndarray, level: float, generator: np.random.Generator
+) -> tuple[float, float]:
+    """Return the interval of a calibration error less what chance alone makes of it.
+
+    Scores that are true probabilities have an error of 0, and show some in any sample: how much is
+    drawn, and taken away in squares. Where chance explains all of it, the interval begins at 0.
+    """
+    known = drawn[~np.isnan(drawn)]
+    if len(known) < 2 or np.isnan(value):
+        return np.nan, np.nan
+    order = np.argsort(s, kind="stable")
+    bins = bin_scores(s[order], CALIBRATION_BINS)
+    starts = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
+    by_chance = np.array(
+        [
+            np.abs(np.add.reduceat(s[order] - (generator.random(len(s)) < s[order]), starts)).sum()
+            for _ in range(_CHANCE_DRAWS)
+        ]
+    ) / len(s)
+    middle = np.sqrt(max(value**2 - (by_chance**2).mean(), 0.0))
+    half = _quantile(level, np.inf) * float(known.std(ddof=1))
+    explained = value <= np.quantile(by_chance, (1 + level) / 2)
+    low = 0.0 if explained else max(0.0, float(middle - half))
+    # Bins that are off on one side owe nothing to chance: the upper end takes nothing away.
+    return low, float(min(value + half, 1.0))
+
+
+def _extreme_interval(
+    name: str, value: float, y: np.ndarray, photo: np.ndarray, group: np.ndarray, level: float
+) -> tuple[float, float]:
+    """Return the interval of a metric of exactly 0 or 1, for those that have an exact one."""
+    kinds = [_reach(group[y == kind], level) for kind in (1, 0)]
+    judged = {
         "precision": photo,
         "recall": y == 1,
         "specificity": y == 0,
         "f1": photo | (y == 1),
         "accuracy": np.ones(len(y), bool),
     }
+    if name == "roc_auc":  # so many pairs, none of which shares an image, are in one order
+        reach = max(kinds)
+    elif name == "balanced_accuracy":
+        reach = sum(kinds) / 2
+    elif name in judged:
+        reach = _reach(group[judged[name]], level)
+    else:
+        return np.nan, np.nan
+    low, high = (1 - reach, 1.0) if value else (0.0, reach)
+    if name == "f1":  # of a share p, F1 is 2p / (1 + p)
+        return 2 * low / (1 + low), 2 * high / (1 + high)
+    return low, high
+
+
+def _reach(groups: np.ndarray, level: float) -> float:
+    """Return the largest share of errors that images without one leave open."""
+    return 1 - ((1 - level) / 2) ** (1 / effective_size(groups)) if len(groups) else 1.0
 
 
 def _checked_groups(groups: ArrayLike | Sequence[str], images: int) -> np.ndarray:

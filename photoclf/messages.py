@@ -139,12 +139,12 @@ class Messages(string.Formatter):
         return _in_french(text) if self.lang == "fr" else text
 
 
-def decimals_of(value: float, most: int = 2) -> int:
+def decimals_of(value: float, most: int = 4) -> int:
     """Return how many decimals a number has, `most` at most.
 
     Example:
         >>> [decimals_of(value) for value in (2.0, 0.5, 1 / 3)]
-        [0, 1, 2]
+        [0, 1, 4]
     """
     return next(n for n in range(most + 1) if n == most or abs(round(value, n) - value) < 1e-9)
 

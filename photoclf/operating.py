@@ -206,7 +206,7 @@ def rate_intervals(
     Returns:
         `missed`, of the photographs, and `false`, of the other images: each `errors`, `images`,
         `rate` (NaN without images), and its 95 % interval `low`, `high`, see
-        `intervals.clustered_interval`.
+        `intervals.clustered_interval`; and `groups`, of which `groups_wrong` have an error.
     """
     y, s = check_scores(labels, scores)
     group, told = np.asarray(groups), {}
@@ -215,4 +215,6 @@ def rate_intervals(
         errors, images = int(wrong[kind].sum()), int(kind.sum())
         rate = errors / images if images else np.nan
         told[name] = {"errors": errors, "images": images, "rate": rate, "low": low, "high": high}
+        told[name] |= {"groups": len(np.unique(group[kind]))}
+        told[name] |= {"groups_wrong": len(np.unique(group[kind & wrong]))}
     return told

@@ -39,7 +39,7 @@ def other_archives(findings: Findings, text: Messages) -> Html:
     review = findings.figures["review"]
     return section(
         text("prior.title"),
-        element("p", text("prior.text", share=review["photo_share"])),
+        element("p", text(f"prior.text_{review['photo_share_of']}", share=review["photo_share"])),
         _prior_figure(review, text),
         _prior_table(review, text),
         _sizes(review, text),
@@ -50,6 +50,8 @@ def other_archives(findings: Findings, text: Messages) -> Html:
 
 def _band(review: Mapping[str, Any], text: Messages) -> str:
     point = review["point"]
+    if review["by"] == "nothing":
+        return text("operating.no_band", threshold=point["low"])
     if point["low"] == point["high"]:
         return text("operating.one_threshold", threshold=point["low"])
     if point["low"] <= 0 and point["high"] > 1:
@@ -59,9 +61,12 @@ def _band(review: Mapping[str, Any], text: Messages) -> str:
 
 
 def _assumption(review: Mapping[str, Any], text: Messages) -> str:
-    worth, least = review["val_worth"], review["least"]
+    least = review["least"]
     proved = {"least_photos": least["photos"], "least_others": least["others"]}
-    return text("operating.assumption", photos=worth["photos"], others=worth["others"], **proved)
+    told = [text("operating.assumption", **review["val_groups"], **proved)]
+    if review["candidates"] > 1:
+        told.append(text("operating.candidates", candidates=review["candidates"]))
+    return " ".join(told)
 
 
 def _ladder(review: Mapping[str, Any], text: Messages) -> Html:
@@ -71,8 +76,7 @@ def _ladder(review: Mapping[str, Any], text: Messages) -> Html:
     for step in _worth_showing(review["ladder"]):
         label = text("operating.at_most", share=step["share"])
         if step["point"] is None:
-            have = review["val_worth"]["photos"]
-            told = text("operating.unproved", needed=step["needed"], have=have)
+            told = text("operating.unproved", needed=step["needed"], **review["val_groups"])
             rows.append((element("span", label, " ", element("small", told)), *["–"] * 6))
         else:
             rows.append((_marked(label, step["point"], review, text), *_cells(step["point"], text)))

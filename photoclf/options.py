@@ -196,6 +196,7 @@ def told_rule_and_terms(choices: dict[str, Any]) -> tuple[Any, Any]:
     )
     terms = Terms(
         promise=promised(choices["missed"], choices["false_photos"], choices["confidence"]),
+        confidence=choices["confidence"],
         hours=choices["hours"],
         prices=prices,
         images=choices["images"],

@@ -38,4 +38,4 @@ def draw_stress(ax: Axes, table: pd.DataFrame, change: str, *, words: Messages =
 
 def level_text(level: float, words: Messages) -> str:
     """Write a level with the decimals that it has, two at most."""
-    return words.number(level, decimals_of(level))
+    return words.number(level, decimals_of(level, most=2))

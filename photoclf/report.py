@@ -59,7 +59,7 @@ def render_report(
         "run_id": run.run_id,
         "lang": lang,
         "archive": str(folder),
-        "show_only": ",".join(show_only),
+        "show_only": list(show_only),
     }
     page = workspace.reports / run.run_id / FILE_NAMES[lang]
     with (

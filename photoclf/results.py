@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from photoclf.tables import escape_pathname
+
 
 def folder_table(folder: Path) -> pd.DataFrame:
     """List what lies in a folder, a sub-folder as one row.
@@ -80,7 +82,7 @@ def evaluation_lines(figures: Mapping[str, Any]) -> list[str]:
     )
     for alarm in figures["alarms"]:
         numbers = ", ".join(
-            f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}"
+            f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {escape_pathname(str(v))!r}"
             for k, v in alarm.items()
             if k != "alarm"
         )

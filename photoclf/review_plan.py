@@ -1,6 +1,6 @@
 """How an archive would be sorted: the band chosen on val, measured on the test, as figures."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import pandas as pd
 
 from photoclf.errors import ConfigError
 from photoclf.figures import number
-from photoclf.intervals import effective_size
 from photoclf.operating import (
     PHOTO_SHARES,
     Prices,
@@ -27,6 +26,7 @@ from photoclf.risk_control import (
 )
 from photoclf.triage import CELLS, Band, count_cells, coverage_risk, shares_at
 
+_MOST_IMAGES = 10**12
 # What nobody asked for may leave to a person at most.
 MOST_REVIEWED = 0.1
 
@@ -43,6 +43,7 @@ class Terms:
         prices: What work and errors cost.
         images: The archive's size; that of the evaluated archive by default.
         photo_share: Its share of photographs, over 0 and under 1; the test's by default.
+        confidence: How sure the default's promise is.
 
     Raises:
         ConfigError: If a value is out of range, or a promise and hours are asked for at once.
@@ -53,6 +54,7 @@ class Terms:
     prices: Prices = field(default_factory=Prices)
     images: int | None = None
     photo_share: float | None = None
+    confidence: float = 0.95
 
     def __post_init__(self) -> None:
         if self.promise is not None and self.hours is not None:
@@ -60,10 +62,12 @@ class Terms:
                 "A review band keeps a promise or a budget of hours. Received: both. Leave one out;"
                 " the report tells the hours that a promise takes."
             )
-        if self.hours is not None and not self.hours >= 0:
-            raise ConfigError(f"`hours` must be 0 or more. Received: {self.hours!r}.")
-        if self.images is not None and self.images < 1:
-            raise ConfigError(f"`images` must be 1 or more. Received: {self.images!r}.")
+        if self.hours is not None and not 0 <= self.hours < np.inf:
+            raise ConfigError(f"`hours` must be a number of 0 or more. Received: {self.hours!r}.")
+        if self.images is not None and not 1 <= self.images <= _MOST_IMAGES:
+            raise ConfigError(
+                f"`images` must be from 1 to {_MOST_IMAGES:,}. Received: {self.images!r}."
+            )
         if self.photo_share is not None and not 0 < self.photo_share < 1:
             raise ConfigError(
                 f"`photo_share` must be over 0 and under 1. Received: {self.photo_share!r}."
@@ -91,7 +95,8 @@ class ReviewPlan:
             loosest step of the ladder can be proved: one threshold then, and no review.
         promise: What is promised, if anything.
         ladder: Each step with what it takes and its band on val, for `review_figures`.
-        cheapest: The band of least cost, which promises nothing.
+        cheapest: The band of least cost, whatever the hours, which promises nothing.
+        candidates: Among how many models val has chosen, see `risk_control.Promise`.
     """
 
     band: Band
@@ -99,9 +104,12 @@ class ReviewPlan:
     promise: Promise | None
     ladder: tuple[dict[str, Any], ...]
     cheapest: Band
+    candidates: int
 
 
-def plan_review(val: pd.DataFrame, threshold: float, terms: Terms, images: int) -> ReviewPlan:
+def plan_review(
+    val: pd.DataFrame, threshold: float, terms: Terms, images: int, candidates: int = 1
+) -> ReviewPlan:
     """Choose the review band on validation images.
 
     Args:
@@ -109,28 +117,32 @@ def plan_review(val: pd.DataFrame, threshold: float, terms: Terms, images: int) 
         threshold: The one that evaluation chose.
         terms: What is asked for.
         images: The evaluated archive's size.
+        candidates: Among how many models these images have chosen, see `risk_control.Promise`.
 
     Raises:
         PromiseError: If the val images can't prove what was asked for.
     """
-    share = terms.photo_share or float(val.label.mean())
-    hours = np.inf if terms.hours is None else terms.hours
-    most = min(1.0, hours * 3600 / terms.prices.review_s / (terms.images or images))
-    cheapest = cheapest_band(val.label, val.score, share, terms.prices, most_reviewed=most)
-    confidence = terms.promise.confidence if terms.promise else 0.95
-    ladder = tuple(_step(val, threshold, Promise(x, x, confidence), share) for x in LADDER)
+    share, prices = terms.photo_share or float(val.label.mean()), terms.prices
+    confidence = terms.promise.confidence if terms.promise else terms.confidence
+    steps = [Promise(x, x, confidence, candidates) for x in LADDER]
+    ladder = tuple(_step(val, threshold, step, share) for step in steps)
+    cheapest = cheapest_band(val.label, val.score, share, prices)
     if terms.promise is not None:
-        band = controlled_band(val.label, val.score, threshold, terms.promise, val.group)
-        return ReviewPlan(band, "promise", terms.promise, ladder, cheapest)
+        promise = replace(terms.promise, candidates=candidates)
+        band = controlled_band(val.label, val.score, threshold, promise, val.group)
+        return ReviewPlan(band, "promise", promise, ladder, cheapest, candidates)
     if terms.hours is not None:
-        return ReviewPlan(cheapest, "hours", None, ladder, cheapest)
-    provable = [step for step in ladder if step["band"] is not None]
-    light = [step for step in provable if step["reviewed_on_val"] <= MOST_REVIEWED]
+        most = min(1.0, terms.hours * 3600 / prices.review_s / (terms.images or images))
+        band = cheapest_band(val.label, val.score, share, prices, most_reviewed=most)
+        return ReviewPlan(band, "hours", None, ladder, cheapest, candidates)
+    provable = [i for i, step in enumerate(ladder) if step["band"] is not None]
+    light = [i for i in provable if ladder[i]["reviewed_on_val"] <= MOST_REVIEWED]
     if not provable:
-        return ReviewPlan(Band(threshold, threshold), "nothing", None, ladder, cheapest)
-    step = light[0] if light else provable[-1]
-    promise = Promise(step["share"], step["share"], confidence)
-    return ReviewPlan(step["band"], "ladder", promise, ladder, cheapest)
+        single = Band(threshold, threshold)
+        return ReviewPlan(single, "nothing", None, ladder, cheapest, candidates)
+    chosen = light[0] if light else provable[-1]
+    band = ladder[chosen]["band"]
+    return ReviewPlan(band, "ladder", steps[chosen], ladder, cheapest, candidates)
 
 
 def review_figures(
@@ -171,14 +183,14 @@ def review_figures(
         return {"low": band.low, "high": band.high} | told
 
     counted = cells(plan.band)
-    delta = (plan.promise or Promise(0.1, 0.1)).delta
+    delta = (plan.promise or Promise(0.1, 0.1, candidates=plan.candidates)).delta
     sizes = {
-        kind: effective_size(val.group[val.label == label]) if (val.label == label).any() else 0.0
+        kind: int(val.group[val.label == label].nunique())
         for kind, label in (("photos", 1), ("others", 0))
     }
     # A standard share next to the archive's own would only repeat it.
     apart = {s for s in PHOTO_SHARES if abs(s - share) > 0.1 * s}
-    shares = sorted({*apart, round(share, 6)})
+    shares = sorted({*apart, share})
     prior = prior_table(
         test.label, test.score, plan.band, test.group,
         images=images, prices=prices, shares=shares, draws=draws, seed=seed,
@@ -191,7 +203,8 @@ def review_figures(
         "images": images,
         "photo_share": share,
         "photo_share_of": "client" if terms.photo_share else "test",
-        "val_worth": sizes,
+        "candidates": plan.candidates,
+        "val_groups": sizes,
         "least": {kind: least_promise(size, delta) for kind, size in sizes.items()},
         "cells": dict(zip(CELLS, counted.astype(int).tolist(), strict=True)),
         "rates": {

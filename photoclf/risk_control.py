@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from photoclf.errors import ConfigError
-from photoclf.intervals import effective_size
 from photoclf.triage import Band
 from photoclf.weighted_metrics import ScoreError, check_scores, check_threshold
 
@@ -21,13 +20,16 @@ class PromiseError(ScoreError):
 
 @dataclass(frozen=True)
 class Promise:
-    """What may go wrong unseen, at most.
+    """What may go wrong unseen, at most; images of one group count once.
 
     Args:
         missed: Share of the photographs that are left out by themselves, over 0 and under 1;
             `None` promises nothing.
         false: Share of the other images that are called photographs by themselves; or `None`.
         confidence: How sure both are together, 0.5 to 1, both excluded.
+        candidates: Among how many models the images that prove it have chosen, 1 or more. The best
+            of many on some images looks better there than it is; so what is proved has to hold for
+            each of them (union bound).
 
     Raises:
         ConfigError: If a value is out of range, or nothing is promised.
@@ -36,6 +38,7 @@ class Promise:
     missed: float | None
     false: float | None
     confidence: float = 0.95
+    candidates: int = 1
 
     def __post_init__(self) -> None:
         promised = [share for share in (self.missed, self.false) if share is not None]
@@ -52,16 +55,16 @@ class Promise:
 
     @property
     def delta(self) -> float:
-        """How often each of the promised shares may be exceeded, so that both hold together."""
+        """How often each promised share may be exceeded, so that all that is promised holds."""
         promised = (self.missed is not None) + (self.false is not None)
-        return (1 - self.confidence) / promised
+        return (1 - self.confidence) / promised / self.candidates
 
 
 def least_promise(size: float, delta: float) -> float:
     """Return the smallest share that images without one error can prove.
 
     Args:
-        size: How many independent images there are of the kind, see `intervals.effective_size`.
+        size: How many groups of images there are of the kind.
         delta: How often the share may be exceeded.
 
     Example:
@@ -88,20 +91,20 @@ def controlled_band(
     promise: Promise,
     groups: ArrayLike | None = None,
 ) -> Band:
-    """Choose the narrowest band that keeps a promise.
+    """Choose the narrowest band around the threshold that keeps a promise.
 
     Choose it on images that the model wasn't fitted to, and that are like those to come. Going up
-    from 0, the lower end is raised while the photographs below it are so few that a share over the
-    promised one would show more, in all but `delta` of cases (exact binomial test). The first
-    failure stops it: the tests stand in a fixed order, and so need no correction for their number.
-    The upper end comes down in the same way, by the other images above it. No assumption is made on
-    how scores are distributed. Images of a group count as `intervals.effective_size` says.
+    from 0, the lower end is raised while the groups with a photograph below it are so few that a
+    share over the promised one would show more, in all but `delta` of cases (exact binomial test).
+    The first failure stops it: the tests stand in a fixed order, and so need no correction for
+    their number. The upper end comes down in the same way, by the groups of other images that reach
+    it. Nothing is assumed of how scores are distributed, nor of how images of a group go together:
+    a group is wrong as soon as one of its images is.
 
     Args:
         labels: 1 for a photo, 0 for anything else, shape (n,).
         scores: P(photo) in [0, 1], shape (n,).
-        threshold: Where there is nothing to promise, this decides; when both promises hold without
-            any review, the nearest place to it that keeps them.
+        threshold: Lies in the band; where nothing has to be reviewed, it is both of its ends.
         promise: What is promised.
         groups: The group of each image, shape (n,); each on its own by default.
 
@@ -118,9 +121,9 @@ def controlled_band(
 
     Example:
         >>> scores = np.linspace(0, 1, 1001)
-        >>> band = controlled_band(scores > 0.5, scores, 0.5, Promise(0.01, 0.01))
+        >>> band = controlled_band(scores > 0.5, scores, 0.7, Promise(0.01, 0.01))
         >>> (round(band.low, 3), round(band.high, 3))
-        (0.501, 0.501)
+        (0.501, 0.7)
     """
     y, s = check_scores(labels, scores)
     threshold = check_threshold(threshold)
@@ -132,37 +135,47 @@ def controlled_band(
     low = high = threshold
     if promise.missed is not None:
         photos = y == 1
-        allowed = _allowed("missed", "photographs", names[photos], promise)
-        low = float(np.sort(s[photos])[allowed])
+        lowest = np.sort(_of_groups(np.minimum, s[photos], names[photos]))
+        low = float(lowest[_allowed("missed", "photographs", len(lowest), promise)])
     if promise.false is not None:
         others = y == 0
-        allowed = _allowed("false", "other images", names[others], promise)
-        high = _above(float(np.sort(s[others])[::-1][allowed]), s)
-    if promise.missed is None or promise.false is None:
-        return Band(min(low, threshold), max(high, threshold))
-    if high <= low:  # both hold without a person
-        low = high = float(np.clip(threshold, high, low))
-    return Band(low, high)
+        highest = -np.sort(-_of_groups(np.maximum, s[others], names[others]))
+        allowed = _allowed("false", "other images", len(highest), promise)
+        high = _above(float(highest[allowed]), s)
+    return Band(min(low, threshold), max(high, threshold))
 
 
-def _allowed(what: str, kind: str, groups: np.ndarray, promise: Promise) -> int:
-    """Return how many errors still prove a promised share; complain when even none does."""
-    from scipy.special import betainc
+def _of_groups(end: np.ufunc, scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return each group's lowest or highest score."""
+    order = np.argsort(groups, kind="stable")
+    if not len(order):
+        return scores
+    ordered = groups[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    return end.reduceat(scores[order], starts)
+
+
+def _allowed(what: str, kind: str, size: int, promise: Promise) -> int:
+    """Return how many wrong groups still prove a share; complain when even none doesn't."""
+    from scipy.special import bdtr
 
     share = float(getattr(promise, what))
-    size = effective_size(groups) if len(groups) else 0.0
-    if size < np.log(promise.delta) / np.log1p(-share):
+    if size < images_needed(share, promise.delta):
         least = least_promise(size, promise.delta)
         raise PromiseError(
             f"To promise that at most {100 * share:g} % are {what}, with"
             f" {100 * promise.confidence:g} % confidence, takes"
-            f" {images_needed(share, promise.delta):,} {kind} in val. Received: {size:.0f} (those"
-            f" of a group count less), which can prove {100 * least:.2g} % at best. Promise that or"
-            " more, or label more images."
+            f" {images_needed(share, promise.delta):,} {kind} in val. Received: {size} (those of a"
+            f" group count once){_among(promise)}, which can prove {100 * least:.2g} % at best."
+            " Promise that or more, or label more images."
         )
-    errors = np.arange(len(groups)) * size / len(groups)
-    # P(at most so many errors among so many images), for numbers that needn't be whole.
-    return int(np.sum(betainc(size - errors, errors + 1, 1 - share) <= promise.delta)) - 1
+    return int(np.sum(bdtr(np.arange(size), size, share) <= promise.delta)) - 1
+
+
+def _among(promise: Promise) -> str:
+    if promise.candidates == 1:
+        return ""
+    return f", which also chose among {promise.candidates} models"
 
 
 def _above(score: float, scores: np.ndarray) -> float:

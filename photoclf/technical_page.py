@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from photoclf.messages import Messages
 from photoclf.notebook import NotebookError
 from photoclf.page import sections_page
 from photoclf.placeless import forget_folders
+
+# What a file of another content, or of another mind, makes of reading it.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def render_notebook(notebook: Path, out: Path | None = None) -> Path:
@@ -57,7 +61,7 @@ def read_notebook(path: Path) -> Any:
             warnings.simplefilter("ignore")  # a cell without an id is one all the same
             notebook = nbformat.reads(json.dumps(content), as_version=4)
             nbformat.validate(notebook)
-    except (ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
+    except (*_UNREADABLE, nbformat.ValidationError) as error:
         told = str(error).split("\n")[0][:200]
         raise NotebookError(
             f"A page is rendered from a Jupyter notebook (.ipynb). Received: {str(path)!r},"
@@ -88,11 +92,10 @@ def technical_html(notebook: Any, name: str) -> str:
 
 
 def _opening(notebook: Any, name: str) -> Iterator[Html]:
-    notes = notebook.metadata.get("papermill", {})
     said = [f"{name}.ipynb"]
-    if notes.get("end_time"):
+    with suppress(*_UNREADABLE):  # anybody may have written these notes
+        notes = notebook.metadata["papermill"]
         said.append(f"executed on {Messages('en').date(notes['end_time'])}")
-    if notes.get("duration"):
         said.append(f"in {Messages('en').number(notes['duration'])} s")
     yield element("p", *(element("span", part) for part in said), class_="date")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.figures import measured
-from photoclf.files import write_json, write_text
+from photoclf.files import sha256_file, write_json, write_text
 from photoclf.run import RELEASE, Run, finish_run
 from photoclf.schema import EVALUATION
 from photoclf.tables import write_table
@@ -53,6 +53,8 @@ def evaluated(run, table, scores, *, threshold=0.5, split=SPLIT, openings=1, oth
         "test_openings": openings,
         "test_opened_by_other_runs": list(others),
     }
+    figures |= {"val": {}, "left_out": None}
+    figures["predictions_sha256"] = sha256_file(run.eval_folder / "predictions.csv")
     write_json(run.eval_folder / "metrics.json", figures)
     return run
 

@@ -17,8 +17,8 @@ from photoclf.subgroups import collapsed
 def figures(**told):
     return {
         "alarms": [],
-        "review": {"by": "ladder", "val_worth": {"photos": 200.0}},
-        "test": {"photos": 350},
+        "review": {"by": "ladder", "val_groups": {"photos": 200, "others": 300}},
+        "test": {"photos": 350, "images": 900},
         "test_openings": 1,
         "left_out": None,
         "test_opened_by_other_runs": [],
@@ -39,15 +39,22 @@ def test_a_broken_model_or_promise_is_refused(alarm):
 
 
 def test_what_cannot_be_proved_is_refused():
-    review = {"by": "nothing", "val_worth": {"photos": 4.0}}
-    assert judge(figures(review=review)).reasons == (("unproved", {"photos": 4.0}),)
+    groups = {"photos": 4, "others": 9}
+    review = {"by": "nothing", "val_groups": groups}
+    assert judge(figures(review=review)).reasons == (("unproved", groups),)
+
+
+def test_hours_promise_nothing():
+    review = {"by": "hours", "val_groups": {}}
+    assert judge(figures(review=review)).reasons == (("unpromised", {}),)
 
 
 @pytest.mark.parametrize(
     ("told", "why"),
     [
         ({"alarms": [{"alarm": "subgroup"}]}, "subgroup"),
-        ({"test": {"photos": 12}}, "few_photos"),
+        ({"test": {"photos": 12, "images": 90}}, "few_photos"),
+        ({"test": {"photos": 80, "images": 90}}, "few_others"),
         ({"test_opened_by_other_runs": ["a"]}, "openings"),
         ({"test_openings": 2}, "opened_again"),
         ({"left_out": {"mean": 0.9, "worst": 0.7}}, "left_out"),
@@ -83,7 +90,10 @@ REVIEW = {
     "prices": {"review_s": 3.0, "hour": 30.0, "missed": 1.0, "false": 0.2},
     "images": 12345,
     "photo_share": 0.3,
-    "val_worth": {"photos": 400.0, "others": 900.0},
+    "val_groups": {"photos": 400, "others": 900},
+    "candidates": 7,
+    "hours_allowed": 2.0,
+    "photo_share_of": "test",
     "least": {"photos": 0.0075, "others": 0.0033},
     "cells": {"photo_found": 300, "photo_reviewed": 40, "photo_missed": 2, "other_false": 3,
               "other_reviewed": 50, "other_left": 700},
@@ -124,6 +134,7 @@ def test_a_step_that_cannot_be_proved_says_what_it_takes_and_equal_ones_are_not_
     assert {"fr": "5\u202f% au plus", "en": "at most 5%"}[lang] in page
     assert {"fr": "10\u202f% au plus", "en": "at most 10%"}[lang] not in page
     assert page.count('class="mark chosen"') >= 1
+    assert "7" in page.split("operating")[-1]
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

@@ -84,10 +84,15 @@ def test_what_cannot_be_kept_is_refused_before_the_test_is_opened(own):
 def test_an_evaluation_of_an_earlier_version_has_to_be_made_again(own):
     path = own.run.eval_folder / "metrics.json"
     figures = read_json(path)
-    for gone in ("review", "alarms"):
+    for gone in ("review", "alarms", "predictions_sha256"):
         write_json(path, {k: v for k, v in figures.items() if k != gone})
         with pytest.raises(RunError, match="of an earlier version. Evaluate it again: photoclf"):
             read_evaluation(own.run)
+    for spoilt in ("", "[]", "{"):
+        path.write_text(spoilt)
+        with pytest.raises(RunError, match="Evaluate it again"):
+            read_evaluation(own.run)
+    assert own().figures["split_hash"] == figures["split_hash"]
     write_json(path, figures)
     (own.run.eval_folder / "predictions.csv").write_text("pathname;split\n")
     with pytest.raises(RunError, match="Evaluate it again"):
@@ -103,7 +108,8 @@ def test_a_promise_that_val_can_prove_is_kept_in_the_figures(own):
                                  images=5000, prices=Prices(review_s=36, hour=10)))  # fmt: skip
     review = evaluation.figures["review"]
     assert review["by"] == "promise"
-    assert review["promise"] == {"missed": 0.5, "false": 0.5, "confidence": 0.6}
+    asked = {"missed": 0.5, "false": 0.5, "confidence": 0.6, "candidates": 1}
+    assert review["promise"] == asked
     assert (review["images"], review["photo_share_of"]) == (5000, "client")
     point = review["point"]
     assert point["hours"] == pytest.approx(point["reviewed"] / 100)
@@ -123,7 +129,8 @@ def test_hours_buy_the_cheapest_band_within_them(own):
 def test_a_promise_and_hours_at_once_are_refused():
     with pytest.raises(ConfigError, match="both"):
         Terms(promise=Promise(0.1, 0.1), hours=3)
-    for wrong in ({"hours": -1}, {"images": 0}, {"photo_share": 1.0}):
+    for wrong in ({"hours": -1}, {"hours": float("inf")}, {"images": 0}, {"images": 10**400},
+                  {"photo_share": 1.0}):  # fmt: skip
         with pytest.raises(ConfigError, match="Received"):
             Terms(**wrong)
 
@@ -160,19 +167,49 @@ def test_decisions_no_better_than_chance_with_a_good_ranking_sound_the_alarm(mad
     off = {"roc_auc": 0.97, "accuracy": 0.6, "balanced_accuracy": 0.5}
     test = figures["test"] | {"metrics": figures["test"]["metrics"] | off}
     alarms = find_alarms(figures | {"test": test}, np.array([0.1, 0.9]))
-    assert alarms[0] == {"alarm": "mismatch", "auc": 0.97, "accuracy": 0.6}
+    assert alarms[0] == {"alarm": "mismatch", "auc": 0.97, "accuracy": 0.6, "balanced": 0.5}
+    on_purpose = {"test": test, "threshold_rule": "precision_at_least_0.99_on_val"}
+    alarms = find_alarms(figures | on_purpose, np.array([0.1, 0.9]))
+    assert "mismatch" not in {alarm["alarm"] for alarm in alarms}
+
+
+def test_hours_that_do_not_suffice_sound_the_alarm(made):
+    figures = read_evaluation(made.run).figures
+    point = figures["review"]["point"] | {"hours": 3.0}
+    review = figures["review"] | {"hours_allowed": 2.0, "point": point}
+    alarms = find_alarms(figures | {"review": review}, np.array([0.1, 0.9]))
+    assert {"alarm": "over_hours", "allowed": 2.0, "hours": 3.0} in alarms
+
+
+def test_models_among_which_val_chose_weaken_what_it_proves(own, monkeypatch):
+    assert own().figures["review"]["candidates"] == 1
+    least = own().figures["review"]["least"]["photos"]
+    make_run(own.workspace, read_table(own.workspace.split, SPLIT))
+    review = own().figures["review"]
+    assert review["candidates"] == 2
+    assert review["least"]["photos"] > least
+
+
+def test_what_was_measured_at_another_decision_is_forgotten(own):
+    path = own.run.eval_folder / "stress.csv"
+    path.write_text("something")
+    own()
+    assert path.exists()
+    own(rule=ThresholdRule("recall", 1.0), scores=blurred)
+    assert not path.exists()
 
 
 def test_more_errors_than_promised_sound_the_alarm(made):
     figures = read_evaluation(made.run).figures
-    rates = {"errors": 9, "images": 20, "rate": 0.45, "low": 0.23, "high": 0.7}
+    rates = {"errors": 9, "images": 20, "groups_wrong": 9, "groups": 20}
     review = figures["review"] | {
         "promise": {"missed": 0.02, "false": None},
         "rates": {"missed": rates, "false": rates},
     }
     alarms = find_alarms(figures | {"review": review}, np.array([0.1, 0.9]))
     broken = [alarm for alarm in alarms if alarm["alarm"] == "promise_broken"]
-    assert broken == [{"alarm": "promise_broken", "kind": "missed", "promised": 0.02} | rates]
+    told = {"kind": "missed", "promised": 0.02, "errors": 9, "images": 20}
+    assert broken == [{"alarm": "promise_broken"} | told]
 
 
 def test_ways_to_work_stand_side_by_side(own):

@@ -88,7 +88,8 @@ def test_shares_without_an_error_have_their_exact_interval():
     np.testing.assert_allclose(received["specificity"], exact_interval(30, 30))
     low = exact_interval(20, 20)[0]
     np.testing.assert_allclose(received["f1"], (2 * low / (1 + low), 1))
-    assert np.isnan(received["roc_auc"]).all()
+    np.testing.assert_allclose(received["roc_auc"], exact_interval(20, 20))
+    assert np.isnan(received["average_precision"]).all()
     np.testing.assert_allclose(
         bootstrap_intervals(y, s, 0.5, np.arange(50) // 2, draws=20)["recall"],
         exact_interval(10, 10),
@@ -103,6 +104,21 @@ def scored_groups(rng, groups, size, apart=3.0, alike=0.8):
     own, shared = rng.standard_normal(len(group)), rng.standard_normal(groups)[group]
     odds = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own + apart * (y - 0.5)
     return y, 1 / (1 + np.exp(-odds)), group
+
+
+@pytest.mark.parametrize(("freedom", "expected"), [(4, 2.7764), (10, 2.2281), (60, 2.0003)])
+def test_few_groups_make_an_interval_as_long_as_students_t_does(freedom, expected):
+    assert intervals._quantile(0.95, freedom) == pytest.approx(expected, rel=0.01)
+
+
+def test_scores_that_are_probabilities_have_a_calibration_error_of_nearly_none():
+    rng, held = np.random.default_rng(2), 0
+    for _ in range(150):
+        s = rng.random(200)
+        y = (rng.random(200) < s).astype(int)
+        low, high = bootstrap_intervals(y, s, 0.5, np.arange(200), draws=100)["ece"]
+        held += low < 0.02 < high
+    assert held >= 0.9 * 150
 
 
 @pytest.mark.parametrize("size", [1, 2])

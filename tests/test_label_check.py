@@ -78,7 +78,8 @@ def test_the_scores_of_an_evaluated_run_are_taken_when_it_is_named(workspace):
     with pytest.raises(RunError, match="must have been evaluated"):
         checks.check_labels(workspace, run)
     images, scores = scored([0.95] * 10 + [0.02] + [0.05] * 9, [1] * 11 + [0] * 9)
-    table = images.assign(split="test", group=images.pathname, score=scores, decision="photo")
+    table = images.assign(split="test", group=images.pathname, score=scores)
+    table = table.assign(decision="photo", triage="photo")
     write_table(table, run.eval_folder / "predictions.csv", EVALUATION)
     suspects = checks.check_labels(workspace, run)
     assert suspects.pathname.tolist() == ["10.png"]

@@ -242,7 +242,7 @@ def test_the_demonstration_archive_is_named_as_such(made, findings, tmp_path):
 def test_other_openings_of_the_test_are_told(findings, monkeypatch):
     monkeypatch.setitem(findings.figures, "test_opened_by_other_runs", ["another_run"])
     text = Messages("en")
-    assert "used 2 times, by 2 models" in Page(sections.limits(findings, text)).text
+    assert "consulted 2 times, for 2 models" in Page(sections.limits(findings, text)).text
     assert "another_run" in Page(sections.provenance(findings, text)).text
 
 
@@ -316,9 +316,9 @@ def test_an_evaluation_from_before_the_check_says_that_it_was_not_made(findings,
 
 def test_images_that_seem_misfiled_are_told(findings, monkeypatch):
     monkeypatch.setitem(findings.figures, "suspected_labels", 3)
-    assert "For 3 measured images" in Page(sections.found(findings, Messages("en"))).text
+    assert "For 3 images of the setting" in Page(sections.found(findings, Messages("en"))).text
     monkeypatch.setitem(findings.figures, "suspected_labels", 0)
-    assert "measured images" not in Page(sections.found(findings, Messages("en"))).text
+    assert "of the setting" not in Page(sections.found(findings, Messages("en"))).text
 
 
 def test_a_report_needs_an_evaluated_run(made, tmp_path):
@@ -362,14 +362,14 @@ def test_the_notebook_is_thin_and_committed_without_outputs():
     assert not any("def " in line for cell in code for line in cell["source"])
 
 
-def stress_table(harsh=0.6):
+def stress_table(findings, harsh=0.6):
     """Recall falls to `harsh` at the harshest blur; all else stays as it is."""
     rows = []
     for change, levels in {"none": (0,), **{k: v for k, (_, v) in CHANGES.items()}}.items():
         for level in levels:
             recall = harsh if (change, level) == ("blur", 16) else 0.95
             rows.append({"change": change, "level": level, "images": 60, "photos": 30})
-            rows[-1] |= {"threshold": 0.5, "temperature": 1.0}
+            rows[-1] |= {k: findings.figures[k] for k in ("threshold", "temperature")}
             rows[-1] |= {"recall": recall, "recall_low": recall - 0.1, "recall_high": recall + 0.04}
             rows[-1] |= {"precision": 0.9, "precision_low": 0.8, "precision_high": 0.95}
     return check_table(pd.DataFrame(rows), STRESS)
@@ -383,7 +383,7 @@ class TestRobustness:
 
     def test_what_hurts_is_named_drawn_and_in_the_table(self, findings, lang, made):
         path = made.run.eval_folder / "stress.csv"
-        write_table(stress_table(), path, STRESS)
+        write_table(stress_table(findings), path, STRESS)
         page = Page(str(robustness(findings, Messages(lang))))
         path.unlink()
         text = " ".join(page.words)
@@ -395,10 +395,36 @@ class TestRobustness:
 
     def test_a_model_that_holds_is_said_to(self, findings, made):
         path = made.run.eval_folder / "stress.csv"
-        write_table(stress_table(harsh=0.93), path, STRESS)
+        write_table(stress_table(findings, harsh=0.93), path, STRESS)
         page = str(robustness(findings, Messages("en")))
         path.unlink()
         assert "fewer than 5" in page
+
+    @pytest.mark.parametrize("spoilt", ["", "change;level\n", "other decision", "header only"])
+    def test_what_was_spoilt_or_measured_at_another_decision_is_not_shown(
+        self, findings, made, spoilt
+    ):
+        path = made.run.eval_folder / "stress.csv"
+        if spoilt == "other decision":
+            write_table(stress_table(findings).assign(threshold=0.123), path, STRESS)
+        elif spoilt == "header only":
+            write_table(stress_table(findings).iloc[:0], path, STRESS)
+        else:
+            path.write_text(spoilt)
+        assert findings.stress is None
+        path.unlink()
+
+
+def test_tables_that_the_page_can_do_without_may_be_spoilt(findings, made):
+    path = made.run.eval_folder / "suspects.csv"
+    before = path.read_bytes()
+    path.write_text("spoilt")
+    (made.run.eval_folder / "neighbours.csv").write_bytes(b"\xff\x00")
+    text = Messages("fr")
+    assert "<section" not in gallery_sections.suspects(findings, text)
+    assert "<section" not in gallery_sections.neighbours(findings, text)
+    path.write_bytes(before)
+    (made.run.eval_folder / "neighbours.csv").unlink()
 
 
 class TestWhatTheModelLookedAt:
