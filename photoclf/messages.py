@@ -7,6 +7,7 @@ is written:
     {files}              1 234 → a number, or a text as it is
     {score:2}            0,97 → with two decimals
     {recall:%}           95,2 % → a share of 1, with one decimal
+    {seconds:~}          3, 2,5 → with the decimals that it has
     {promise:%~}         2 %, 0,5 % → a share of 1, with the decimals that it has
     {day:date}           23 novembre 2026
     {n:plural image|images}   the form that goes with the number
@@ -118,6 +119,8 @@ class Messages(string.Formatter):
         """Write one placeholder's value; see the module's head."""
         if format_spec.startswith("plural "):
             return self.plural(value, *format_spec.removeprefix("plural ").split("|"))
+        if format_spec == "~":
+            return self.number(value, decimals_of(value))
         if format_spec == "%~":
             return self.percent(value, decimals_of(100 * value))
         if format_spec.startswith("%"):

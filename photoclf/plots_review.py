@@ -48,6 +48,7 @@ def draw_coverage_risk(
     ax.set(xlim=(left, 1 + 0.01 * (1 - left)), ylim=(0, 1.25 * top))
     ax.set(xlabel=words("figure.sorted_alone"), ylabel=words("figure.wrong_among_them"))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.tick_params(axis="x", pad=7)
     _in_percent(ax, words, decimals=1 if top < 0.05 else 0)
     return tidy(ax, grid="both")
