@@ -76,7 +76,7 @@ def _ladder(review: Mapping[str, Any], text: Messages) -> Html:
     for step in _worth_showing(review["ladder"]):
         label = text("operating.at_most", share=step["share"])
         if step["point"] is None:
-            told = text("operating.unproved", needed=step["needed"], **review["val_groups"])
+            told = text("operating.unproved", needed=step["needed"])
             rows.append((element("span", label, " ", element("small", told)), *["–"] * 6))
         else:
             rows.append((_marked(label, step["point"], review, text), *_cells(step["point"], text)))
