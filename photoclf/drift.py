@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.crossfit import boosted_trees, grouped_folds, planned_scores
-from photoclf.intervals import bootstrap_intervals
+from photoclf.metric_intervals import bootstrap_intervals
 from photoclf.metrics import classification_metrics
 from photoclf.paired import holm
 from photoclf.shortcuts import file_properties

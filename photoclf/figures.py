@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from photoclf.intervals import bootstrap_intervals
+from photoclf.metric_intervals import bootstrap_intervals
 from photoclf.metrics import classification_metrics, confusion
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from photoclf import intervals
-from photoclf.intervals import bootstrap_intervals, exact_interval
+from photoclf.intervals import exact_interval
+from photoclf.metric_intervals import bootstrap_intervals
 from photoclf.metrics import classification_metrics
 from photoclf.weighted_metrics import METRICS, ScoreError, WeightedMetrics
 
@@ -108,7 +109,7 @@ def scored_groups(rng, groups, size, apart=3.0, alike=0.8):
 
 @pytest.mark.parametrize(("freedom", "expected"), [(4, 2.7764), (10, 2.2281), (60, 2.0003)])
 def test_few_groups_make_an_interval_as_long_as_students_t_does(freedom, expected):
-    assert intervals._quantile(0.95, freedom) == pytest.approx(expected, rel=0.01)
+    assert intervals.students_quantile(0.95, freedom) == pytest.approx(expected, rel=0.01)
 
 
 def test_scores_that_are_probabilities_have_a_calibration_error_of_nearly_none():
@@ -165,7 +166,7 @@ def test_bootstrapping_refuses_what_it_cannot_use():
 
 def test_measuring_loads_neither_scikit_learn_nor_scipy():
     code = (
-        "import sys; from photoclf.intervals import *; import photoclf.metrics;"
+        "import sys; from photoclf.metric_intervals import *; import photoclf.metrics;"
         "bootstrap_intervals([0, 1], [0.1, 0.9], 0.5, ['a', 'b'], draws=3);"
         "assert not {'sklearn', 'scipy'} & set(sys.modules)"
     )

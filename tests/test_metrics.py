@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from photoclf.errors import PhotoclfError
-from photoclf.intervals import bootstrap_intervals
+from photoclf.metric_intervals import bootstrap_intervals
 from photoclf.metrics import (
     calibration_table,
     classification_metrics,
