@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from photoclf.errors import TableError
 from photoclf.messages import Messages
@@ -107,6 +107,44 @@ def ticks(words: Messages, digits: int | None = None) -> FuncFormatter:
 def percent_ticks(words: Messages) -> FuncFormatter:
     """Write shares at ticks in percent, with a decimal only where it takes one."""
     return FuncFormatter(lambda x, _: words.percent(x, 0 if round(x, 2) == round(x, 6) else 1))
+
+
+def finish_rates(
+    ax: Axes,
+    places: np.ndarray,
+    names: Sequence[object],
+    notes: Sequence[str],
+    most: float,
+    words: Messages,
+) -> Axes:
+    """Give rates, drawn a row each, their names, a note at the right, and an axis in percent.
+
+    Args:
+        ax: Where they are drawn.
+        places: Height of each row.
+        names: What each row is called.
+        notes: What stands at its right end.
+        most: The highest rate shown, 0 to 1.
+        words: The language's texts and number signs.
+    """
+    for place, note in zip(places, notes, strict=True):
+        ax.annotate(
+            note,
+            (1, place),
+            (7, 0),
+            xycoords=ax.get_yaxis_transform(),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+        )
+    ax.set_yticks(places, [shorten(name) for name in names], parse_math=False)
+    ax.tick_params(axis="y", pad=8)
+    ax.set_ylim(-0.7, len(places) - 0.3)
+    ax.set_xlim(0, min(1.02, 1.06 * max(most, 0.01)))
+    ax.set_xlabel(words("figure.error_rate"))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(percent_ticks(words))
+    return tidy(ax, grid="x")
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -14,11 +14,10 @@ from photoclf.look import (
     MUTED,
     draw_intervals,
     draw_nothing,
+    finish_rates,
     need_columns,
-    percent_ticks,
     shorten,
     ticks,
-    tidy,
 )
 from photoclf.messages import Messages
 
@@ -71,28 +70,16 @@ def draw_before_after(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLIS
     need_columns(table, ("name", "images", "old_errors", "new_errors"))
     if table.empty:
         return draw_nothing(ax, words)
-    places = np.arange(len(table))
+    places = np.arange(len(table))[::-1]
     old, new = (table[f"{side}_errors"] / table["images"] for side in ("old", "new"))
     colours = [MAIN if a <= b else ALERT for b, a in zip(old, new, strict=True)]
     ax.hlines(places, old, new, color=colours, lw=2.2)
     dots: dict[str, Any] = {"s": 46, "clip_on": False}
     ax.scatter(old, places, facecolor="white", edgecolor=MUTED, lw=1.6, zorder=3, **dots)
     ax.scatter(new, places, color=colours, zorder=4, **dots)
-    for place, row in zip(places, table.itertuples(), strict=True):
-        ax.annotate(
-            words("figure.errors_of", old=row.old_errors, new=row.new_errors, images=row.images),
-            (1, place),
-            (8, 0),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-        )
-    ax.set_yticks(places, [shorten(name) for name in table["name"]], parse_math=False)
-    ax.tick_params(axis="y", pad=8)
-    ax.set_ylim(len(table) - 0.3, -0.7)
-    ax.set_xlim(0, min(1.02, 1.08 * max(old.max(), new.max(), 0.01)))
-    ax.set_xlabel(words("figure.error_rate"))
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(percent_ticks(words))
-    return tidy(ax, grid="x")
+    notes = [
+        words("figure.errors_of", old=row.old_errors, new=row.new_errors, images=row.images)
+        for row in table.itertuples()
+    ]
+    most = float(max(old.max(), new.max()))
+    return finish_rates(ax, places, list(table["name"]), notes, most, words)

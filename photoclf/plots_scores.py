@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from photoclf.intervals import exact_interval
@@ -16,8 +15,8 @@ from photoclf.look import (
     MUTED,
     OTHER,
     draw_nothing,
+    finish_rates,
     need_columns,
-    percent_ticks,
     shorten,
     ticks,
     tidy,
@@ -178,24 +177,11 @@ def draw_rates(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLISH) -> A
     places = np.arange(len(table))[::-1]
     ax.hlines(places, table["low"], table["high"], color="#9db4c8", lw=5, capstyle="round")
     ax.plot(table["rate"], places, "o", color=MAIN, ms=6, clip_on=False, zorder=4)
-    for place, rate, images in zip(places, table["rate"], table["images"], strict=True):
-        ax.annotate(
-            words("figure.of_images", rate=rate, images=images),
-            (1, place),
-            (6, 0),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-        )
-    ax.set_yticks(places, [shorten(name) for name in table["name"]], parse_math=False)
-    ax.tick_params(axis="y", pad=8)
-    ax.set_ylim(-0.7, len(table) - 0.3)
-    ax.set_xlim(0, min(1.02, 1.05 * max(table["high"].max(), 0.01)))
-    ax.set_xlabel(words("figure.error_rate"))
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(percent_ticks(words))
-    return tidy(ax, grid="x")
+    notes = [
+        words("figure.of_images", rate=rate, images=images)
+        for rate, images in zip(table["rate"], table["images"], strict=True)
+    ]
+    return finish_rates(ax, places, list(table["name"]), notes, float(table["high"].max()), words)
 
 
 def draw_heat(ax: Axes, image: np.ndarray, heat: np.ndarray) -> Axes:
