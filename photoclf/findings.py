@@ -53,9 +53,13 @@ class Findings:
     def stress(self) -> pd.DataFrame | None:
         """What `photoclf stress` measured of the run (`schema.STRESS`); `None` if it can't be had.
 
-        What was measured at another decision than the evaluation's isn't shown.
+        What was measured at another decision than the evaluation's isn't shown. A release brings
+        what was measured when it was made, of the test of its own split.
         """
         table = self._table("stress.csv", STRESS)
+        own = self.run.provenance.get("split_hash") == self.figures["split_hash"]
+        if table.empty and self.run.is_release and own:
+            table = check_table(pd.DataFrame((self.run.release or {}).get("stress", [])), STRESS)
         decided = [self.figures["threshold"], self.figures["temperature"]]
         if table.empty or not np.allclose(table[["threshold", "temperature"]], decided):
             return None
