@@ -132,8 +132,8 @@ def score_cached(
 
 def _chosen(run: Run) -> tuple[float, float, Band | None]:
     """Return threshold, temperature and review band: the evaluation's, else the release's own."""
+    release = run.release or {"threshold": 0.5, "temperature": 1.0}  # checked in any case
     if not run.is_evaluated:
-        release = run.release or {"threshold": 0.5, "temperature": 1.0}
         return release["threshold"], release["temperature"], None
     try:
         chosen = run.read_object("eval/metrics.json", "threshold", "temperature", "review")

@@ -16,7 +16,7 @@ from photoclf.config import RunConfig
 from photoclf.errors import ConfigError, RunError, SplitError
 from photoclf.evaluate import evaluate
 from photoclf.explain import explain_errors, model_of
-from photoclf.files import sha256_file, write_json
+from photoclf.files import read_json, sha256_file, write_json
 from photoclf.heat import overlaid, read_heat
 from photoclf.left_out import LeftOut, measure_left_out
 from photoclf.paths import Workspace
@@ -192,6 +192,9 @@ def test_its_errors_are_mapped_once_and_a_changed_image_is_left_out(made, monkey
     test = table.index[table.split == "test"]
     table.loc[test[:3], "decision"] = np.where(table.label[test[:3]] == 1, "other", "photo")
     write_table(table, path, EVALUATION)
+    figures = read_json(run.eval_folder / "metrics.json")
+    vouched = figures | {"predictions_sha256": sha256_file(path)}
+    write_json(run.eval_folder / "metrics.json", vouched)
     names = sorted(table.pathname[test[:3]])
     changed = workspace.root.parent / "archive" / names[0]
     before = changed.read_bytes()

@@ -13,6 +13,7 @@ from photoclf.datasets import make_dataset
 from photoclf.decode import decode_image
 from photoclf.files import sha256_file
 from photoclf.run import Run
+from photoclf.triage import Band
 from tests.images import draw_noise
 
 SIZE = 32
@@ -89,7 +90,9 @@ def predicted_pixels(folder, fit, monkeypatch):
         seen.extend(pixels)
         return np.zeros(len(pixels))
 
-    classifier = SimpleNamespace(image_size=SIZE, fit=fit, threshold=0.5, scores=scores)
+    classifier = SimpleNamespace(
+        image_size=SIZE, fit=fit, threshold=0.5, band=Band(0.5, 0.5), scores=scores
+    )
     loader = SimpleNamespace(load=lambda *args, **options: classifier)
     monkeypatch.setattr(predict_module, "Classifier", loader)
     table = predict_module.predict_folder(folder, Run(folder / "no_run"))
