@@ -37,7 +37,7 @@ demo: $(INSTALLED) ## Draw the demo archive and take it to the report, in about 
 test: $(INSTALLED) ## Lint, check types and floors, run the tests and every notebook
 	@echo "Test: lint, types, floors, then pytest with every notebook run on a tiny archive."
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lab: $(INSTALLED) ## Open JupyterLab in notebooks/
 	@cd notebooks && ../$(BIN)/jupyter lab
