@@ -5,7 +5,7 @@ from typing import Any
 
 from photoclf.acceptance import judge
 from photoclf.findings import Findings
-from photoclf.markup import Html, element, name, section, table
+from photoclf.markup import Html, element, name, section, table, tiles
 from photoclf.messages import Messages
 
 
@@ -22,7 +22,7 @@ def acceptance(findings: Findings, text: Messages) -> Html:
             element("p", _conditions(figures["review"], text)),
             class_=f"decision {verdict.verdict}",
         ),
-        element("ul", *_tiles(findings, text), class_="tiles"),
+        _tiles(findings, text),
         element("p", text(f"acceptance.reasons_{len(reasons) > 1}")) if reasons else None,
         element("ul", *reasons, class_="reasons") if reasons else None,
         element("p", _without_review(figures["test"]["confusion"], text)),
@@ -103,10 +103,10 @@ def _conditions(review: Mapping[str, Any], text: Messages) -> str:
     )
 
 
-def _tiles(findings: Findings, text: Messages) -> list[Html]:
+def _tiles(findings: Findings, text: Messages) -> Html:
     review = findings.figures["review"]
     point, promise = review["point"], review["promise"] or {}
-    tiles = [
+    shown: list[tuple[str, str, str | None]] = [
         (text.percent(point["automatic"]), text("acceptance.automatic"), None),
         (
             text.number(point["reviewed"]),
@@ -119,17 +119,11 @@ def _tiles(findings: Findings, text: Messages) -> list[Html]:
         measured = text("acceptance.measured", **rates) if rates["images"] else None
         if promise.get(kind) is not None:
             share = text("acceptance.at_most", share=promise[kind])
-            tiles.append((share, text(f"acceptance.{kind}_promised"), measured))
+            shown.append((share, text(f"acceptance.{kind}_promised"), measured))
         else:
             value = text("worth.no_value") if rates["rate"] is None else text.percent(rates["rate"])
-            tiles.append((value, text(f"acceptance.{kind}_measured"), measured))
-    return [tile(*shown) for shown in tiles]
-
-
-def tile(value: str, meaning: str, note: str | None = None) -> Html:
-    """Build one large figure with what it means."""
-    small = element("span", note, class_="note") if note else None
-    return element("li", element("strong", value), element("span", meaning), small)
+            shown.append((value, text(f"acceptance.{kind}_measured"), measured))
+    return tiles(*shown)
 
 
 def score_text(score: float, text: Messages) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from photoclf.comparison import FINALISTS, Comparison
 from photoclf.lessons import lessons, p_value, show, verdict, worse_by
-from photoclf.markup import Html, element, name, section, table
+from photoclf.markup import Html, element, name, section, table, tiles
 from photoclf.messages import Messages
 
 # Rows of the ranking on the page; all of them are in points.csv.
@@ -56,7 +56,7 @@ def summary(comparison: Comparison, text: Messages) -> Html:
     sd = text.number(noise.sd, 3) if noise.known else text("comparison.unknown")
     which = {"rank": int(chosen["rank"]), "what": text(f"figure.{comparison.objective}")}
     points = len(comparison.points)
-    tiles = [
+    shown = [
         (
             text.number(chosen["mean"], 3),
             text("comparison.tile_chosen", **which),
@@ -65,11 +65,10 @@ def summary(comparison: Comparison, text: Messages) -> Html:
         (text.number(len(comparison.runs)), text("comparison.tile_runs", points=points)),
         (text.number(comparison.images), text("comparison.tile_images", groups=comparison.groups)),
     ]
-    items = [element("li", element("strong", v), element("span", said)) for v, said in tiles]
     return section(
         text("comparison.summary"),
         element("p", verdict(comparison, text), class_="verdict"),
-        element("ul", *items, class_="tiles"),
+        tiles(*((value, said, None) for value, said in shown)),
         id_="summary",
     )
 

@@ -109,6 +109,19 @@ def percent_ticks(words: Messages) -> FuncFormatter:
     return FuncFormatter(lambda x, _: words.percent(x, 0 if round(x, 2) == round(x, 6) else 1))
 
 
+def note_row(ax: Axes, place: float, note: str) -> None:
+    """Write a note at the right end of a row."""
+    ax.annotate(
+        note,
+        (1, place),
+        (7, 0),
+        xycoords=ax.get_yaxis_transform(),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+    )
+
+
 def finish_rates(
     ax: Axes,
     places: np.ndarray,
@@ -128,15 +141,7 @@ def finish_rates(
         words: The language's texts and number signs.
     """
     for place, note in zip(places, notes, strict=True):
-        ax.annotate(
-            note,
-            (1, place),
-            (7, 0),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-        )
+        note_row(ax, place, note)
     ax.set_yticks(places, [shorten(name) for name in names], parse_math=False)
     ax.tick_params(axis="y", pad=8)
     ax.set_ylim(-0.7, len(places) - 0.3)

@@ -125,6 +125,20 @@ def thumbnail(pixels: np.ndarray, alt: str, size: int = 240) -> Html:
     return element("img", src=source, alt=alt, width=image.width, height=image.height)
 
 
+def tiles(*shown: tuple[str, str, str | None]) -> Html:
+    """Build large figures side by side, each with what it means and a note, or `None`."""
+    items = [
+        element(
+            "li",
+            element("strong", value),
+            element("span", meaning),
+            element("span", note, class_="note") if note else None,
+        )
+        for value, meaning, note in shown
+    ]
+    return element("ul", *items, class_="tiles")
+
+
 def card(image: Html, *lines: object) -> Html:
     """Build one image of a gallery with the lines of its caption."""
     shown = element("div", image, class_="picture")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from photoclf.findings import Findings
 from photoclf.intervals import exact_interval
 from photoclf.look import style
-from photoclf.markup import Html, drawing, element, name, section, table
+from photoclf.markup import Html, drawing, element, name, section, table, tiles
 from photoclf.messages import Messages
 from photoclf.new_model import BROKEN, MEASURES, MENDED, NewModel
 from photoclf.paired_metrics import FEWEST_FLIPPED, SAME, Change
@@ -46,17 +46,16 @@ def opening(compared: NewModel, findings: Findings, text: Messages) -> Html:
 def summary(compared: NewModel, text: Messages) -> Html:
     """Build the verdict and the figures that it stands on."""
     f1, mended, broken = compared.changes["f1"], *map(compared.count, (MENDED, BROKEN))
-    tiles = [
+    shown = [
         (_points(f1, text)["points"], text("better.tile_f1")),
         (text.number(mended), text("better.tile_mended", n=mended)),
         (text.number(broken), text("better.tile_broken", n=broken)),
         (text.number(len(compared.images)), text("better.tile_images", photos=compared.photos)),
     ]
-    items = [element("li", element("strong", v), element("span", said)) for v, said in tiles]
     return section(
         text("better.verdict"),
         element("p", verdict_text(compared, text), class_="verdict"),
-        element("ul", *items, class_="tiles"),
+        tiles(*((value, said, None) for value, said in shown)),
         id_="summary",
     )
 

@@ -5,7 +5,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from photoclf.look import ENGLISH, INK, MAIN, MUTED, PALE, draw_nothing, need_columns, ticks, tidy
+from photoclf.look import (
+    ENGLISH,
+    INK,
+    MAIN,
+    MUTED,
+    PALE,
+    draw_nothing,
+    need_columns,
+    note_row,
+    ticks,
+    tidy,
+)
 from photoclf.messages import Messages
 
 
@@ -31,15 +42,7 @@ def draw_shares(ax: Axes, table: pd.DataFrame, *, words: Messages = ENGLISH) -> 
         face = "white" if exact else MAIN
         ax.plot(row["share"], y, "o", color=MUTED if exact else MAIN, mfc=face, ms=7, zorder=4)
         ends = "" if exact else f"  ({words.percent(row['low'])} – {words.percent(row['high'])})"
-        ax.annotate(
-            f"{words.percent(row['share'])}{ends}",
-            (1, y),
-            (6, 0),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-        )
+        note_row(ax, y, f"{words.percent(row['share'])}{ends}")
     ax.set_yticks(range(len(known)), [words(f"share.{name}") for name in known.name])
     ax.set_ylim(len(known) - 0.4, -0.6)
     room = max(0.02, 0.15 * (known.high.max() - known.low.min()))

@@ -35,7 +35,9 @@ def _verdict(measured: pd.DataFrame, text: Messages) -> str:
     hurt = [text(f"stress.{row.change}") for row in worst.itertuples() if lost[row.Index] > _LARGE]
     if not hurt:
         return text("stress.holds")
-    return text("stress.hurts", names=", ".join(name[0].lower() + name[1:] for name in hurt))
+    # Amid a sentence, but JPEG stays JPEG.
+    names = [name if name[:2].isupper() else name[0].lower() + name[1:] for name in hurt]
+    return text("stress.hurts", names=", ".join(names))
 
 
 def _harshest(measured: pd.DataFrame) -> pd.DataFrame:

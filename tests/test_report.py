@@ -393,6 +393,15 @@ class TestRobustness:
         [image] = page.all("img")
         assert {"fr": "Flou", "en": "Blur"}[lang] in image["alt"]
 
+    def test_jpeg_stays_jpeg_amid_a_sentence(self, findings, made):
+        path = made.run.eval_folder / "stress.csv"
+        table = stress_table(findings)
+        table.loc[table.change == "jpeg", "recall"] = 0.5
+        write_table(table, path, STRESS)
+        page = str(robustness(findings, Messages("en")))
+        path.unlink()
+        assert "JPEG compression, blur" in page
+
     def test_a_model_that_holds_is_said_to(self, findings, made):
         path = made.run.eval_folder / "stress.csv"
         write_table(stress_table(findings, harsh=0.93), path, STRESS)
