@@ -64,7 +64,7 @@ strip: $(INSTALLED) ## Remove the outputs of the notebooks
 lock: ## Resolve versions anew after changing pyproject.toml (needs uv)
 	@$(UV) lock
 	@$(UV) export --quiet --frozen --no-emit-project --no-hashes --no-header --no-annotate \
-	  --extra cpu --extra heif --group dev -o requirements.lock.txt
+	  --extra cpu --extra heif --extra parquet --group dev -o requirements.lock.txt
 
 clean: ## Remove .venv, caches and what the demo wrote, never your own data
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -36,7 +36,7 @@ def exported() -> list[str]:
 
 def asked_for(project: dict) -> list[str]:
     extras = project["project"]["optional-dependencies"]
-    groups = [project["project"]["dependencies"], extras["cpu"], extras["heif"]]
+    groups = [project["project"]["dependencies"], extras["cpu"], extras["heif"], extras["parquet"]]
     return [r for group in [*groups, project["dependency-groups"]["dev"]] for r in group]
 
 
