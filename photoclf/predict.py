@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -224,8 +225,9 @@ def _write_rows(
 ) -> None:
     for facts in islice(listed, done):
         writer.pass_over(facts)
+    root = os.path.join(source.folder, "")  # `Path` would keep the parts of every name
     paths = (
-        source.folder / name
+        root + name
         for name, _, _, problem in islice(listed, done, None)
         if not _why_not(name, problem)
     )

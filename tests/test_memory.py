@@ -10,9 +10,11 @@ import pytest
 from photoclf import audit as audit_module
 from photoclf import cache as cache_module
 from photoclf import placing, spool, tables
+from photoclf import predict as predict_module
 from photoclf.audit import audit_images
 from photoclf.cache import build_cache
 from photoclf.known_rows import MEASURED
+from photoclf.predict import Source, predict_files
 from photoclf.quality import MEASURED_BY, QUALITY
 
 FEW, MANY = 500, 1_500
@@ -83,3 +85,18 @@ def test_a_cache_keeps_some_hundred_bytes_of_an_image(tmp_path, monkeypatch):
         assert len(built.pathnames) == files
 
     assert bytes_a_file(cache) < 400
+
+
+def test_predicting_keeps_nothing_of_a_file(tmp_path, monkeypatch, bright_run):
+    monkeypatch.setattr(predict_module, "score_file", lambda path, model: 0.7)
+    monkeypatch.setattr(spool, "_BATCH", 100)
+    (tmp_path / "archive").mkdir()
+
+    def predict(files):
+        monkeypatch.setattr(predict_module, "walk_files", lambda _: listed(files))
+        out = tmp_path / f"{files}.csv"
+        predict_files(Source(tmp_path / "archive"), bright_run, out, workers=0)
+        for path in tmp_path.glob(f"{files}.csv*"):
+            path.unlink()
+
+    assert bytes_a_file(predict) < 20

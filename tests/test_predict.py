@@ -5,15 +5,18 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from photoclf.classifier import Classifier
-from photoclf.decode import DECODER_VERSION, decode_image
+from photoclf.classifier import Classifier, ImageError
+from photoclf.decode import DECODER_VERSION, DecodeError, decode_image
 from photoclf.errors import ArchiveError, RunError
 from photoclf.files import write_json
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.schema import PREDICTIONS
 from photoclf.tables import read_table
+from photoclf.temperature import tempered
 from photoclf.workers import BATCH_SIZE
 from tests.bright_model import SIZE, choose, png, put, spoil_facts
 
@@ -125,6 +128,61 @@ def test_scores_are_those_of_the_images_whatever_the_number(run):
         assert scores.shape == (n,)
         assert scores.dtype == np.float32
         assert scores == pytest.approx(greys / 255, abs=1e-6)
+
+
+@pytest.mark.parametrize("fit", ["squash", "letterbox", "crop"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_paths_bytes_and_pixels_of_any_size_score_as_the_folder_does(folder, run, fit, threads):
+    spoil_facts(run, fit=fit)
+    expected = predict_folder(folder, run, workers=0).set_index("pathname").score
+    classifier = Classifier.load(run.folder, threads=threads)
+    names = list(expected.index)
+    paths = [folder / name for name in names]
+    for images in (
+        paths,
+        [str(path) for path in paths],
+        (path.read_bytes() for path in paths),
+        [decode_image(path) for path in paths],
+        [decode_image(path)[..., 0] for path in paths],
+    ):
+        scores = classifier(images)
+        assert scores.dtype == np.float32
+        assert scores.tolist() == expected.tolist()
+
+
+def test_the_release_is_loaded_by_its_name():
+    classifier = Classifier.load("release", threads=1)
+    (score,) = classifier([np.full((300, 300), 255, np.uint8)])
+    assert 0 <= score < classifier.threshold
+    assert 0 < classifier.band.low < classifier.band.high <= 1
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(9, np.uint8),
+        np.zeros((0, 5), np.uint8),
+    ],
+)
+def test_pixels_that_are_no_image_are_refused(run, pixels):
+    with pytest.raises(ImageError, match="Pixels must be uint8"):
+        Classifier.load(run)([pixels])
+
+
+def test_a_file_that_cannot_be_decoded_is_no_score(folder, run):
+    classifier = Classifier.load(run)
+    assert classifier([]).shape == (0,)
+    with pytest.raises(DecodeError, match="vanished"):
+        classifier([folder / "a.png", folder / "gone.png"])
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=70), st.floats(0.25, 4))
+def test_a_temperature_makes_the_same_of_a_score_whatever_stands_beside_it(scores, temperature):
+    scores = np.array(scores, np.float32)
+    alone = [tempered(scores[i : i + 1], temperature)[0] for i in range(len(scores))]
+    assert tempered(scores, temperature).tolist() == alone
 
 
 def test_pixels_from_decode_and_from_a_folder_score_the_same(folder, run):
