@@ -69,6 +69,11 @@ class Workspace:
         return self.data / "ledger.csv"
 
     @property
+    def labels(self) -> Path:
+        """The journal of what people decided, see `label_journal`."""
+        return self.data / "labels.csv"
+
+    @property
     def splits(self) -> Path:
         """The folder of a plan: splits that each leave sources out."""
         return self.data / "splits"

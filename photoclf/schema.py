@@ -6,6 +6,10 @@ import pandas as pd
 
 from photoclf.errors import TableError, did_you_mean
 
+# Where pyarrow is installed, pandas would keep texts with it, which refuses file names that aren't
+# UTF-8.
+pd.set_option("mode.string_storage", "python")
+
 LABELS = {0: "other", 1: "photo"}
 SPLITS = ("train", "val", "test")
 DECISIONS = ("photo", "other", "review")
@@ -175,6 +179,21 @@ PREDICTIONS = Table(
 CHECK_SHEET = Table(
     "check sheet", {"pathname": "str", "score": "float64", "decision": "str", "label": "str"}
 )
+
+# One row a decision of a person, appended and never changed.
+JOURNAL = Table(
+    "labels journal",
+    {
+        "who": "str",
+        "when": "str",
+        "pathname": "str",
+        "sha256": "str",
+        "label": "str",
+        "source": "str",
+    },
+)
+
+QUEUE = Table("labelling queue", {"pathname": "str", "score": "float64", "source": "str"})
 
 EVALUATION = Table(
     "evaluation predictions",
