@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from photoclf.errors import TableError, check_one_of
+from photoclf.escaping import escape_pathname, unescape_pathname
 from photoclf.locks import locked
 from photoclf.schema import JOURNAL, check_table
-from photoclf.tables import escape_pathname, unescape_pathname
 
 PHOTO, OTHER, UNSURE, WITHDRAWN = "photo", "other", "unsure", "withdrawn"
 SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled")
