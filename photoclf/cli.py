@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from photoclf import cli_archive, cli_predict, cli_recipes, cli_reports, options
+from photoclf import cli_archive, cli_labels, cli_predict, cli_recipes, cli_reports, options
 from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
@@ -124,6 +124,9 @@ main.add_command(cli_reports.evaluate)
 
 
 main.add_command(cli_predict.predict)
+
+
+main.add_command(cli_labels.label)
 
 
 for command in ("report", "render"):

@@ -25,7 +25,7 @@ from photoclf.review_plan import Terms, plan_review, review_figures
 from photoclf.runs import Run, is_on_split, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, SUSPECTS, check_table
 from photoclf.split import split_hash
-from photoclf.split_files import split_to_evaluate
+from photoclf.split_files import hashes_with_same_test, split_to_evaluate
 from photoclf.subgroups import subgroup_rates
 from photoclf.tables import read_table, write_table
 from photoclf.temperature import tempered
@@ -121,7 +121,9 @@ def evaluate(
         "subgroups": rates,
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
         "test_openings": _openings(run, openings, split_hash(split)),
-        "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
+        "test_opened_by_other_runs": _other_openings(
+            run, workspace, hashes_with_same_test(workspace, split)
+        ),
     }
     figures["alarms"] = find_alarms(figures, test.score.to_numpy())
     _forget_others(run, figures)
@@ -225,12 +227,12 @@ def _openings(run: Run, openings: pd.DataFrame, split: str) -> int:
     return int((openings.split_hash == split).sum()) + before
 
 
-def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:
+def _other_openings(run: Run, workspace: Workspace, splits: set[str]) -> list[str]:
     others = []
     for other in list_runs(workspace.models):
         path = other.eval_folder / "openings.csv"
         if other.run_id == run.run_id or not path.is_file():
             continue
-        if (read_table(path, OPENINGS).split_hash == split).any():
+        if read_table(path, OPENINGS).split_hash.isin(splits).any():
             others.append(other.run_id)
     return others

@@ -179,6 +179,21 @@ CHECK_SHEET = Table(
     "check sheet", {"pathname": "str", "score": "float64", "decision": "str", "label": "str"}
 )
 
+# One row a decision of a person, appended and never changed.
+JOURNAL = Table(
+    "labels journal",
+    {
+        "who": "str",
+        "when": "str",
+        "pathname": "str",
+        "sha256": "str",
+        "label": "str",
+        "source": "str",
+    },
+)
+
+QUEUE = Table("labelling queue", {"pathname": "str", "score": "float64", "source": "str"})
+
 EVALUATION = Table(
     "evaluation predictions",
     {

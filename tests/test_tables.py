@@ -72,11 +72,13 @@ NAMES = st.text(st.characters(exclude_characters="\0", codec=None), max_size=20)
 @example("\\udcff")
 @example("\\u005cu005c")
 @example("\\\\u000d\r")
+@example("\\u000a\n")
 @example("\\\ud800")
 def test_escaping_a_name_loses_nothing_and_gives_utf8(name):
     escaped = escape_pathname(name)
     assert unescape_pathname(escaped) == name
     assert "\r" not in escaped
+    assert "\n" not in escaped
     escaped.encode("utf-8")
 
 
