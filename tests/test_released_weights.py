@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoclf import input_bench
+from photoclf import bench_images
 from photoclf.backend import keras
+from photoclf.bench_images import draw_scans
 from photoclf.decode import decode_image
 from photoclf.demo_photographs import frame_original
 from photoclf.explain import model_of
 from photoclf.export import keras_scores, litert_scores
 from photoclf.files import read_json, write_json
-from photoclf.input_bench import draw_scans
 from photoclf.paths import release_folder
 from photoclf.run import Run
 
@@ -24,7 +24,7 @@ def twin():
 
 
 def test_keras_scores_drawn_images_and_noise_as_the_release_does(twin, tmp_path, monkeypatch):
-    monkeypatch.setattr(input_bench, "SCANS", 2)
+    monkeypatch.setattr(bench_images, "SCANS", 2)
     rng = np.random.default_rng(0)
     photographs = [frame_original(name, rng) for name in ("astronaut", "chelsea", "rocket")]
     files = [tmp_path / f"{i}.png" for i in range(len(photographs))]
