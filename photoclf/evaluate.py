@@ -11,8 +11,9 @@ import pandas as pd
 from photoclf.alarms import find_alarms
 from photoclf.baselines import baseline_metadata, baseline_other, baseline_release
 from photoclf.cache import build_cache
-from photoclf.calibration import fit_temperature, tempered
-from photoclf.classifier import Classifier, score_cached
+from photoclf.cached_scores import score_cached
+from photoclf.calibration import fit_temperature
+from photoclf.classifier import Classifier
 from photoclf.errors import RunError, TableError
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.figures import measured
@@ -27,6 +28,7 @@ from photoclf.split import split_hash
 from photoclf.split_files import split_to_evaluate
 from photoclf.subgroups import subgroup_rates
 from photoclf.tables import read_table, write_table
+from photoclf.temperature import tempered
 from photoclf.thresholds import ThresholdRule, choose_threshold
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from photoclf.bench_rounds import Contender
-from photoclf.classifier import Classifier
 from photoclf.decode import decode_images
+from photoclf.exported import ExportedModel
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.runs import load_run
+from photoclf.scorer import Scorer
 from photoclf.shipped import NAME
 from photoclf.workers import available_threads
 
@@ -53,15 +54,10 @@ class Rivals:
         """
         return cls(load_run(scratch / "models", NAME), scratch)
 
-    @property
-    def image_size(self) -> int:
-        """Side of the square that the release sees, in px."""
-        return self.run.read_object("model.json", "image_size")["image_size"]
-
-    @property
-    def fit(self) -> str:
-        """How images fill it, see `decode.decode_image`."""
-        return self.run.read_object("model.json", "fit")["fit"]
+    @cached_property
+    def exported(self) -> ExportedModel:
+        """The release as LiteRT reads it."""
+        return ExportedModel.of(self.run)
 
     @property
     def flops(self) -> float:
@@ -74,11 +70,6 @@ class Rivals:
         from photoclf.explain import model_of
 
         return model_of(self.run)
-
-    @cached_property
-    def classifiers(self) -> list[Classifier]:
-        """The release in LiteRT, one for each core."""
-        return [Classifier.load(self.run, threads=1) for _ in range(available_threads())]
 
 
 def predict_contenders(rivals: Rivals, paths: Sequence[Path]) -> list[Contender]:
@@ -95,11 +86,11 @@ def predict_contenders(rivals: Rivals, paths: Sequence[Path]) -> list[Contender]
     """
     from photoclf.keras_input import ReferenceSequence, keras_batches
 
-    folder, side, model = paths[0].parent, rivals.image_size, rivals.model
+    folder, side, model = paths[0].parent, rivals.exported.image_size, rivals.model
     numbers = count()
 
     def out() -> Path:
-        return rivals.scratch / f"predicted_{next(numbers)}.csv"
+        return rivals.scratch / f"{folder.name}_{next(numbers)}.csv"
 
     def by_keras() -> int:
         scores = model.predict(keras_batches(folder, side, KERAS_BATCH), verbose=0)
@@ -121,7 +112,7 @@ def predict_contenders(rivals: Rivals, paths: Sequence[Path]) -> list[Contender]
         ),
         Contender(
             DECODE,
-            lambda: sum(1 for _ in decode_images(paths, side, rivals.fit)),
+            lambda: sum(1 for _ in decode_images(paths, side, rivals.exported.fit)),
             here=False,
         ),
         Contender(SGEMM, multiply(available_threads(), rivals.flops)),
@@ -136,17 +127,18 @@ def inference_contenders(rivals: Rivals) -> list[Contender]:
         The contenders; rates of sgemm are those of a network that does as many operations as the
         release's and nothing else.
     """
-    side = rivals.image_size
+    side = rivals.exported.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (PIXELS, side, side, 3), dtype=np.uint8)
-    model, classifiers = rivals.model, rivals.classifiers
+    model = rivals.model
+    scorers = [Scorer(rivals.exported) for _ in range(available_threads())]
 
-    def one_at_a_time(classifier: Classifier, images: np.ndarray) -> int:
-        return sum(len(classifier.scores(images[i : i + 1])) for i in range(len(images)))
+    def one_at_a_time(scorer: Scorer, images: np.ndarray) -> int:
+        return len([scorer.score(image) for image in images])
 
     def on_all_cores() -> int:
-        shares = [pixels[i :: len(classifiers)] for i in range(len(classifiers))]
-        with ThreadPoolExecutor(len(classifiers)) as pool:
-            return sum(pool.map(one_at_a_time, classifiers, shares))
+        parts = [pixels[i :: len(scorers)] for i in range(len(scorers))]
+        with ThreadPoolExecutor(len(scorers)) as pool:
+            return sum(pool.map(one_at_a_time, scorers, parts))
 
     return [
         Contender(
@@ -156,7 +148,7 @@ def inference_contenders(rivals: Rivals) -> list[Contender]:
         ),
         Contender(
             "LiteRT, one image at a time on one core",
-            lambda: one_at_a_time(classifiers[0], pixels),
+            lambda: one_at_a_time(scorers[0], pixels),
             {"of_limit": SGEMM_ONE},
         ),
         Contender("LiteRT, the same on each core", on_all_cores, {"of_limit": SGEMM}),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache_for
-from photoclf.calibration import fit_temperature, tempered
+from photoclf.calibration import fit_temperature
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
 from photoclf.evaluate import evaluate
@@ -31,6 +31,7 @@ from photoclf.shipped import NAME
 from photoclf.split_files import find_split
 from photoclf.stress import stress
 from photoclf.tables import read_table
+from photoclf.temperature import tempered
 from photoclf.train import train
 from photoclf.training_views import is_frozen
 

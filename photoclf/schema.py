@@ -6,6 +6,10 @@ import pandas as pd
 
 from photoclf.errors import TableError, did_you_mean
 
+# With pyarrow installed pandas would keep texts in it, which takes UTF-8 alone; file names may hold
+# any bytes.
+pd.set_option("mode.string_storage", "python")
+
 LABELS = {0: "other", 1: "photo"}
 SPLITS = ("train", "val", "test")
 DECISIONS = ("photo", "other", "review")
@@ -21,7 +25,7 @@ class Table:
         columns: Column name → pandas dtype. Nullable integers are `Int64`, times and sizes carry
             their unit in the name.
         pathnames: The columns that hold file names, which are escaped in the file, see
-            `tables.escape_pathname`.
+            `escaping.escape_pathname`.
     """
 
     name: str
@@ -165,7 +169,6 @@ PREDICTIONS = Table(
         "pathname": "str",
         "score": "float64",
         "decision": "str",
-        "triage": "str",
         "status": "str",
         "reason": "str",
     },

@@ -12,12 +12,13 @@ from PIL import Image
 from photoclf import bench, bench_images, predict_bench, process_bench, scan_bench, training_bench
 from photoclf.bench_images import draw_photographs, lay_files
 from photoclf.bench_rounds import Contender, time_in_turn
-from photoclf.calibration import tempered
 from photoclf.cli import main
 from photoclf.errors import ArchiveError, ConfigError, PhotoclfError
 from photoclf.export import keras_scores
 from photoclf.keras_input import ReferenceSequence, decode_as_reference, keras_batches
 from photoclf.process_bench import cold_start_contenders, peak_memory
+from photoclf.scorer import Scorer
+from photoclf.temperature import tempered
 from tests.images import write_image
 
 
@@ -108,11 +109,11 @@ def test_the_reference_and_keras_read_the_same_files_in_the_same_order(tmp_path)
 
 def test_what_is_predicted_in_keras_is_the_release(tmp_path):
     rivals = predict_bench.Rivals.of_release(tmp_path)
-    size = rivals.image_size
+    size = rivals.exported.image_size
     pixels = np.random.default_rng(1).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-    classifier = predict_bench.Classifier.load(rivals.run, as_trained=True, threads=1)
-    expected = keras_scores(rivals.model, pixels)
-    np.testing.assert_allclose(classifier.scores(pixels), expected, atol=1e-4)
+    scorer = Scorer(rivals.exported)
+    expected = tempered(keras_scores(rivals.model, pixels), rivals.exported.temperature)
+    np.testing.assert_allclose([scorer.score(one) for one in pixels], expected, atol=1e-4)
 
 
 def test_a_fresh_process_predicts_the_same_as_keras_does_and_sooner(tmp_path):
@@ -120,7 +121,7 @@ def test_a_fresh_process_predicts_the_same_as_keras_does_and_sooner(tmp_path):
     rivals.model.save(tmp_path / "release.keras")
     folder = tmp_path / "images"
     folder.mkdir()
-    size = rivals.image_size
+    size = rivals.exported.image_size
     for i in range(2):
         write_image(folder / f"{i}.png", seed=i, size=(size, size))  # nothing is resized
     seconds = []
@@ -131,7 +132,7 @@ def test_a_fresh_process_predicts_the_same_as_keras_does_and_sooner(tmp_path):
     assert seconds[1] < seconds[0], "without TensorFlow"
     by_keras = pd.read_csv(tmp_path / "cold_0.csv", sep=";", header=None)[1]
     ours = pd.read_csv(tmp_path / "cold_1.csv", sep=";").score
-    expected = tempered(by_keras.to_numpy(), rivals.run.release["temperature"])
+    expected = tempered(by_keras.to_numpy(), rivals.exported.temperature)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
