@@ -1,5 +1,6 @@
 """Contenders timed in turn, told as medians and ratios: functions in, a table out."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +17,14 @@ class Contender:
         name: What the table calls it.
         work: Does it, and returns how many images that was.
         shares: Columns, and the contender whose rate this one's is told as a share of.
-        here: Whether it works in this process alone, so that its processor time can be told.
+        counted: Whether its processor time can be told: processes that it starts end with it.
         after: In the place of `work`: contenders whose times an image this one's is the sum of.
     """
 
     name: str
     work: Callable[[], float] | None = None
     shares: Mapping[str, str] = field(default_factory=dict)
-    here: bool = True
+    counted: bool = True
     after: Sequence[str] = ()
 
 
@@ -43,7 +44,8 @@ def time_in_turn(
     Returns:
         One row a contender: `part`, `contender`, `images_per_s` (median), `low`, `high` (over the
         rounds), `seconds` (median, of a round), `ratio` of its rate to the first contender's
-        (median of the rounds' ratios), `cpu_ms` an image, `cpu_ratio`, how many times less than the
+        (median of the rounds' ratios), `cpu_ms`, processor time an image, which other work on the
+        machine changes little, `cpu_ratio`, how many times less than the
         first contender, `cpu_of_limit`, how many times that of `cpu_limit`, and the columns that
         contenders have shares in. Missing where there is nothing to tell.
 
@@ -88,7 +90,13 @@ def time_in_turn(
 def _measure(contender: Contender) -> tuple[float, float, float]:
     if contender.work is None:
         return np.nan, np.nan, np.nan
-    start, used = time.perf_counter(), time.process_time()
+    start, used = time.perf_counter(), _processor_seconds()
     images = contender.work()
-    seconds, spent = time.perf_counter() - start, time.process_time() - used
-    return images, seconds, spent if contender.here else np.nan
+    seconds, spent = time.perf_counter() - start, _processor_seconds() - used
+    return images, seconds, spent if contender.counted else np.nan
+
+
+def _processor_seconds() -> float:
+    """Return what this process has taken, and those it started that have ended (not on Windows)."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system

@@ -196,7 +196,8 @@ def demo(workspace: Workspace) -> None:
     help="Files that memory is measured with; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def bench(only: str, data: Path | None, as_json: bool, **choices: Any) -> None:
+@click.option("--markdown", is_flag=True, help="Print a section for docs/benchmarks.md.")
+def bench(only: str, data: Path | None, as_json: bool, markdown: bool, **choices: Any) -> None:
     """Measure speed against the reference's way, Keras's and limits: ratios, no pass marks."""
     import json
 
@@ -208,6 +209,12 @@ def bench(only: str, data: Path | None, as_json: bool, **choices: Any) -> None:
     if as_json:
         rows = [row.dropna().to_dict() for _, row in table.iterrows()]
         click.echo(json.dumps({"before": before, "after": after, "rows": rows}, indent=2))
+        return
+    if markdown:
+        from photoclf.bench_page import as_markdown
+
+        said = [a if "/" not in a else "…" for a in sys.argv[1:] if a != "--markdown"]
+        click.echo(as_markdown(table, before, after, " ".join(["photoclf", *said])))
         return
     told = table.dropna(axis=1, how="all")
     click.echo(told.to_string(index=False, float_format="{:.2f}".format, na_rep=""))

@@ -50,7 +50,7 @@ def input_contenders(paths: Sequence[Path], image_size: int) -> Iterator[list[Co
             ),
             Contender("decode_image", lambda: _count(map(decode, paths))),
             Contender(
-                PARALLEL, lambda: _count(decode_in_processes(_TIMES * list(paths))), here=False
+                PARALLEL, lambda: _count(decode_in_processes(_TIMES * list(paths))), counted=False
             ),
             Contender(LIMIT, lambda: _count(map(_decode_grey, paths))),
         ]

@@ -108,12 +108,10 @@ def predict_contenders(rivals: Rivals, paths: Sequence[Path]) -> list[Contender]
             "predict_folder",
             lambda: len(predict_folder(folder, rivals.run, out=out())),
             shares,
-            here=False,
         ),
         Contender(
             DECODE,
             lambda: sum(1 for _ in decode_images(paths, side, rivals.exported.fit)),
-            here=False,
         ),
         Contender(SGEMM, multiply(available_threads(), rivals.flops)),
         Contender(BOTH, after=(DECODE, SGEMM)),

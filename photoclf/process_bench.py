@@ -53,8 +53,8 @@ def cold_start_contenders(folder: Path, keras_model: Path, scratch: Path) -> lis
         return _run(_photoclf_command(folder, scratch / f"cold_{next(numbers)}.csv"), folder)
 
     return [
-        Contender("python: import keras, load, predict", by_keras, here=False),
-        Contender("photoclf predict", by_photoclf, here=False),
+        Contender("python: import keras, load, predict", by_keras),
+        Contender("photoclf predict", by_photoclf),
     ]
 
 
