@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -39,6 +38,18 @@ from photoclf.paths import Workspace
     help="Processes that decode and score.",
 )
 @click.option(
+    "--scheduler",
+    default="",
+    show_default="this machine alone",
+    help="Address of a Dask cluster that shares the work, such as tcp://10.0.0.5:8786.",
+)
+@click.option(
+    "--shard-files",
+    type=click.IntRange(1),
+    show_default="10000 with --scheduler",
+    help="Work in shards of so many files on a Dask cluster, else on one of this machine.",
+)
+@click.option(
     "--anew", is_flag=True, help="Replace other predictions that are there, if untouched."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -51,7 +62,10 @@ def predict(
     sort_into: Path | None,
     copy: bool,
     as_json: bool,
-    **choices: Any,
+    workers: int | None,
+    scheduler: str,
+    shard_files: int | None,
+    anew: bool,
 ) -> None:
     """Predict every file below DIR, or those that TABLE names, without TensorFlow.
 
@@ -70,7 +84,21 @@ def predict(
         if place is not None:
             check_outside(place, [folder, remembered_archive(workspace)], "predictions")
     wanted = Source(folder, source if is_table else None)
-    predicted = predict_files(wanted, run, out, progress=True, **choices)
+    if scheduler or shard_files:
+        from photoclf.shards import SHARD_FILES, predict_sharded
+
+        predicted = predict_sharded(
+            wanted,
+            run,
+            out,
+            scheduler=scheduler,
+            jobs=workers,
+            shard_files=shard_files or SHARD_FILES,
+            anew=anew,
+            progress=True,
+        )
+    else:
+        predicted = predict_files(wanted, run, out, workers=workers, anew=anew, progress=True)
     if sort_into is not None:
         from photoclf.sorted_files import sort_into as sort_files
 

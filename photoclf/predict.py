@@ -164,10 +164,10 @@ def predict_files(
     """
     check_format(out)
     model = ExportedModel.of(run)
-    facts = _made_with(run, model)
+    facts = made_with(run, model)
     with claimed(out) as places, Spool(places.out.parent) as listed:
         begun = read_checkpoints(places, facts, anew=anew)
-        points, listing = _list_into(listed, source, begun, progress)
+        points, listing = list_into(listed, source, begun, progress)
         if places.out.exists():
             counts = finished_counts(places, facts, listing, anew=anew)
             if counts is not None:
@@ -178,10 +178,23 @@ def predict_files(
             return Predicted(places.out, writer.finish(whole), points[-1].rows)
 
 
-def _list_into(
+def list_into(
     listed: Spool, source: Source, begun: list[Checkpoint], progress: bool
 ) -> tuple[list[Checkpoint], str]:
-    """List the files; return the checkpoints before which nothing has changed, and the hash."""
+    """List the files that are to be predicted, as they are now.
+
+    Args:
+        listed: What they are put into.
+        source: Where they are.
+        begun: How far an earlier prediction came, see `read_checkpoints`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The checkpoints before which nothing has changed, and the hash of all that was listed.
+
+    Raises:
+        ArchiveError: If there is none, or the folder can't be read.
+    """
     digest, points, waiting = hashlib.sha256(), begun[:1], begun[:0:-1]
     files = tqdm(source.files(), desc="list", unit="file", disable=not progress, leave=False)
     for number, facts in enumerate(files, 1):
@@ -245,7 +258,7 @@ def _row(name: str, result: float | DecodeError | Lost, model: ExportedModel) ->
     return name, None, "", status, result.reason
 
 
-def _made_with(run: RunFolder, model: ExportedModel) -> dict[str, Any]:
+def made_with(run: RunFolder, model: ExportedModel) -> dict[str, Any]:
     """Tell all that the rows depend on, but for the files."""
     return {
         "run_id": run.run_id,

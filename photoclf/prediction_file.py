@@ -214,7 +214,7 @@ class PredictionWriter:
         self._text = io.StringIO()
         self._csv = csv.writer(self._text, delimiter=";", lineterminator="\n")
         self._since, self._last = 0, time.monotonic()
-        with self._told():
+        with room_needed(self._places.out):
             lines = [self._facts, *map(asdict, points[1:])]
             with replacing(places.progress) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -245,7 +245,7 @@ class PredictionWriter:
 
     def checkpoint(self) -> None:
         """Put down what was added since the last checkpoint."""
-        with self._told():
+        with room_needed(self._places.out):
             _write_all(self._partial, self._text.getvalue().encode())
             os.fsync(self._partial.fileno())
             point = {
@@ -260,29 +260,9 @@ class PredictionWriter:
         self._since, self._last = 0, time.monotonic()
 
     def finish(self, whole: Path) -> dict[str, int]:
-        """Put the whole predictions in their place, with the note on what they were made with.
-
-        Args:
-            whole: The file that becomes them: the partial one, or what was made of it.
-
-        Returns:
-            Rows by what became of them.
-        """
+        """Put the whole predictions in their place, see `put_in_place`."""
         counts = dict(sorted(self._counts.items()))
-        note = {
-            "made_with": self._facts,
-            "rows": self._rows,
-            "counts": counts,
-            "listing": self._listing.hexdigest(),
-            "sha256": sha256_file(whole),
-        }
-        with self._told():
-            write_json(self._places.note, note)
-        if self._places.out.exists():  # came while this was working
-            finished_counts(self._places, self._facts, self._listing.hexdigest())
-        os.replace(whole, self._places.out)
-        self._places.partial.unlink(missing_ok=True)
-        self._places.progress.unlink(missing_ok=True)
+        put_in_place(self._places, self._facts, self._listing.hexdigest(), counts, whole)
         return counts
 
     def close(self) -> None:
@@ -290,16 +270,53 @@ class PredictionWriter:
         self._partial.close()
         self._progress.close()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        out = self._places.out
-        with full_disk_told(
-            lambda said: PredictionError(
-                f"Predictions need room on the disk of {out}. Received: {said}. Make some; the same"
-                " command goes on where this one was."
-            )
-        ):
-            yield
+
+def put_in_place(
+    places: Places,
+    facts: Mapping[str, Any],
+    listing: str,
+    counts: Mapping[str, int],
+    whole: Path,
+) -> None:
+    """Put whole predictions in their place, with the note on what they were made with.
+
+    Args:
+        places: Where to.
+        facts: What the model is and decides by.
+        listing: See `Checkpoint`, of all files.
+        counts: Rows by what became of them.
+        whole: The file that becomes the predictions.
+
+    Raises:
+        InTheWayError: If other predictions came there meanwhile.
+        PredictionError: If the disk is full.
+    """
+    note = {
+        "made_with": dict(facts),
+        "rows": sum(counts.values()),
+        "counts": dict(counts),
+        "listing": listing,
+        "sha256": sha256_file(whole),
+    }
+    if places.out.exists():  # came while others were working
+        finished_counts(places, facts, listing)
+    with room_needed(places.out):
+        write_json(places.note, note)
+    os.replace(whole, places.out)
+    places.partial.unlink(missing_ok=True)
+    places.progress.unlink(missing_ok=True)
+
+
+@contextmanager
+def room_needed(out: Path) -> Iterator[None]:
+    """Tell a full disk as an error on these predictions."""
+    with full_disk_told(
+        lambda said: PredictionError(
+            f"Predictions need room on the disk of {out}. Received: {said}. Make some; the same"
+            " command goes on where this one was."
+        )
+    ):
+        yield
 
 
 def _write_all(file: BinaryIO | io.FileIO, data: bytes) -> None:
