@@ -2,44 +2,36 @@
 
 import itertools
 import os
-import platform
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from photoclf.cache import build_cache
-from photoclf.config import RunConfig
+from photoclf.bench_images import draw_photographs, draw_scans, lay_files
+from photoclf.bench_rounds import Contender, time_in_turn
 from photoclf.decode import decode_image
-from photoclf.demo_archive import draw_demo_archive
 from photoclf.errors import ArchiveError, ConfigError, did_you_mean
-from photoclf.files import sha256_file
-from photoclf.input_bench import (
-    LIMIT,
-    PARALLEL,
-    decode_as_reference,
-    draw_scans,
-    input_contenders,
-)
+from photoclf.input_bench import LIMIT, input_contenders
 from photoclf.manifest import list_files
-from photoclf.predict_bench import predict_contenders
+from photoclf.predict_bench import Rivals, inference_contenders, predict_contenders
+from photoclf.process_bench import COLD_IMAGES, cold_start_contenders, memory_rows
+from photoclf.provenance import cpu_facts, versions
+from photoclf.scan_bench import scan_contenders
 from photoclf.sweep_bench import sweep_rows
+from photoclf.training_bench import feeding_contenders, fitting_contenders
 
 PARTS = ("input", "cache", "scan", "train", "predict", "sweep")
 
 # Enough for a stable rate within a second or two, few enough for five rounds in a minute.
 IMAGES = 64
-TRAIN_BATCH = 32
-# Images that a round takes from the cache, so many that what was made ahead doesn't count.
-FED = 2048
-SCANNED_FILES = 100_000
-
-Contender = tuple[str, Callable[[], int]]
+# So many that starting the processes, half a second, is a small part of predicting.
+PREDICTED, PREDICTED_SCANS = 512, 128
+MEMORY_FILES = (1000,)
 
 
 def run_bench(
@@ -48,8 +40,9 @@ def run_bench(
     data: Path | None = None,
     rounds: int = 5,
     image_size: int = 224,
+    memory_files: Sequence[int] = MEMORY_FILES,
 ) -> pd.DataFrame:
-    """Time what users wait for, against the way of the reference study.
+    """Time what users wait for, against the reference study's way, Keras's, and limits.
 
     Within a round the contenders of a part run one after the other, so that a slower moment of
     the machine hits all of them; the first round warms up and doesn't count.
@@ -57,23 +50,23 @@ def run_bench(
     Args:
         parts: Of `PARTS`: `input` decodes files, and drawn scans of 6 megapixels, `cache` feeds
             decoded pixels to a training, `scan` lists a folder of 100,000 empty files (files, not
-            images, a second), `train` fits both networks at their own sizes, `predict` scores
-            pixels with the release, `sweep` runs tiny trials (trials a second) and reads many runs
+            images, a second), `train` fits both networks at their own sizes, `predict` takes small
+            files and scans to rows on disk with the release, scores pixels alone, and measures
+            cold start and memory, `sweep` runs tiny trials (trials a second) and reads many runs
             (runs a second).
-        data: A folder of images; a small demo archive is drawn when `None`.
+        data: A folder of images; small JPEGs are drawn when `None`.
         rounds: Rounds that count, 1 or more.
-        image_size: Side to which images are decoded, in px.
+        image_size: Side to which `input` and `cache` decode, in px.
+        memory_files: How many files memory is measured with, once each.
 
     Returns:
-        One row a contender: `part`, `contender`, `images_per_s` (median), `low`, `high` (over the
-        rounds) and `ratio` to the part's first contender, the reference's way (median of the
-        rounds' ratios); `cpu_ms` (processor time of this process an image, missing where others
-        work), `cpu_ratio`, how many times less than the first contender, and `cpu_of_limit`, how
-        many times the least that decoding must take; `seconds`, of `sweep` alone, see
-        `sweep_bench.sweep_rows`.
+        One row a contender, see `bench_rounds.time_in_turn`; `of_decode` and `of_limit` tell rates
+        of `predict` as shares of decoding alone, and of decoding with the network at sgemm's speed
+        (of sgemm alone where there is nothing to decode); `peak_mb`, see
+        `process_bench.memory_rows`; `seconds` of `sweep`, see `sweep_bench.sweep_rows`.
 
     Raises:
-        ConfigError: If a part is unknown or `rounds` isn't positive.
+        ConfigError: If a part is unknown or a number isn't positive.
         ArchiveError: If `data` holds no JPEG or PNG file.
     """
     for part in parts:
@@ -81,193 +74,107 @@ def run_bench(
             raise ConfigError(
                 f"A part must be one of {PARTS}. Received: {part!r}.{did_you_mean(part, PARTS)}"
             )
-    if rounds < 1:
-        raise ConfigError(f"`rounds` must be 1 or more. Received: {rounds}.")
+    for name, numbers in (("rounds", [rounds]), ("memory_files", memory_files)):
+        if not numbers or min(numbers) < 1:
+            raise ConfigError(f"`{name}` must be 1 or more. Received: {numbers}.")
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        folder, names = _images(data, Path(scratch), parts)
-
-        def decode(paths: list[Path]) -> list[Contender]:
-            return stack.enter_context(input_contenders(paths, image_size))
-
-        contenders = {
-            "input": lambda: decode([folder / name for name in names]),
-            "scans": lambda: decode(draw_scans(Path(scratch) / "scans")),
-            "cache": lambda: _cache_contenders(folder, names, image_size, Path(scratch)),
-            "scan": lambda: _scan_contenders(Path(scratch)),
-            "train": _train_contenders,
-            "predict": lambda: predict_contenders(Path(scratch)),
-        }
-        tables = [
-            sweep_rows(Path(scratch), rounds)
-            if part == "sweep"
-            else _timed(part, contenders[part](), rounds)
-            for part in _with_scans(parts)
-        ]
-        return pd.concat(tables, ignore_index=True)
-
-
-def _with_scans(parts: Sequence[str]) -> list[str]:
-    return [p for part in parts for p in (("input", "scans") if part == "input" else (part,))]
+        bench = _Bench(Path(scratch), data, rounds, image_size, memory_files, stack)
+        return pd.concat([bench.tables[part]() for part in parts], ignore_index=True)
 
 
 def machine() -> dict[str, Any]:
-    """Tell on what the figures were taken: processors, load, and versions."""
+    """Tell on what figures are taken: when, processor, load of the last minute, and versions."""
     return {
-        "cores": os.cpu_count(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
+        "cpu": cpu_facts(),
+        "versions": versions(),
     }
 
 
-def _images(data: Path | None, scratch: Path, parts: Sequence[str]) -> tuple[Path, list[str]]:
-    if not {"input", "cache"} & set(parts):
-        return scratch, []
-    folder = data or _demo(scratch)
-    return folder, _image_names(folder)
+class _Bench:
+    """The parts, each a table; what several of them need is made once."""
+
+    def __init__(
+        self,
+        scratch: Path,
+        data: Path | None,
+        rounds: int,
+        image_size: int,
+        memory_files: Sequence[int],
+        stack: ExitStack,
+    ) -> None:
+        self.scratch, self.data, self.rounds, self.stack = scratch, data, rounds, stack
+        self.image_size, self.memory_files = image_size, memory_files
+        self.tables: dict[str, Callable[[], pd.DataFrame]] = {
+            "input": self.input,
+            "cache": lambda: self.timed(
+                "cache", feeding_contenders(self.laid("cache", self.images), image_size, scratch)
+            ),
+            "scan": lambda: self.timed("scan", scan_contenders(scratch)),
+            "train": lambda: self.timed("train", fitting_contenders()),
+            "predict": self.predict,
+            "sweep": lambda: sweep_rows(scratch, rounds),
+        }
+
+    @cached_property
+    def images(self) -> list[Path]:
+        return _images(self.data) if self.data else draw_photographs(self.scratch / "drawn")
+
+    @cached_property
+    def scans(self) -> list[Path]:
+        return draw_scans(self.scratch / "scans")
+
+    def laid(self, name: str, paths: Sequence[Path], files: int = 0) -> list[Path]:
+        return lay_files(paths, self.scratch / "laid" / name, files or len(paths))
+
+    def timed(self, part: str, contenders: Sequence[Contender], limit: str = "") -> pd.DataFrame:
+        return time_in_turn(part, contenders, self.rounds, limit)
+
+    def input(self) -> pd.DataFrame:
+        sets = {"input": self.laid("input", self.images), "scans": self.scans}
+        decode = partial(input_contenders, image_size=self.image_size)
+        return pd.concat(
+            self.timed(part, self.stack.enter_context(decode(paths)), LIMIT)
+            for part, paths in sets.items()
+        )
+
+    def predict(self) -> pd.DataFrame:
+        rivals = Rivals.of_release(self.scratch)
+        keras_model = self.scratch / "release.keras"
+        rivals.model.save(keras_model)
+        small = self.laid("small", self.images, PREDICTED)
+        scans = self.laid("scans", self.scans, PREDICTED_SCANS)
+        cold = self.laid("cold", self.images, COLD_IMAGES)[0].parent
+        return pd.concat(
+            [
+                self.timed("predict_small", predict_contenders(rivals, small)),
+                self.timed("predict_scans", predict_contenders(rivals, scans)),
+                self.timed("inference", inference_contenders(rivals)),
+                self.timed("cold_start", cold_start_contenders(cold, keras_model, self.scratch)),
+                memory_rows(self.images, self.memory_files, keras_model, self.scratch),
+            ]
+        )
 
 
-def _demo(scratch: Path) -> Path:
-    draw_demo_archive(scratch / "demo", images_per_class=24)
-    return scratch / "demo"
-
-
-def _image_names(folder: Path) -> list[str]:
-    names = [n for n in list_files(folder).pathname if n.lower().endswith((".jpg", ".png"))]
+def _images(folder: Path) -> list[Path]:
+    endings = (".jpg", ".jpeg", ".png")
+    names = [n for n in list_files(folder).pathname if n.lower().endswith(endings)]
     # From all over the folder: its first images may all come from one source and have one size.
     spread = names[:: max(1, len(names) // IMAGES)]
-    readable = list(itertools.islice((n for n in spread if _decodes(folder / n)), IMAGES))
+    paths = (folder / name for name in spread)
+    readable = list(itertools.islice(filter(_decodes, paths), IMAGES))
     if not readable:
         raise ArchiveError(f"The bench must have JPEG or PNG images. Received: none in {folder}.")
     return readable
 
 
 def _decodes(path: Path) -> bool:
+    from photoclf.keras_input import decode_as_reference
+
     try:
         decode_as_reference(path, 16)
         decode_image(path, 16)
     except Exception:  # either decoder's refusal rules the file out for both
         return False
     return True
-
-
-def _cache_contenders(
-    folder: Path, names: list[str], image_size: int, scratch: Path
-) -> list[Contender]:
-    from photoclf.datasets import make_dataset
-
-    hashes = [sha256_file(folder / name) for name in names]
-    images = pd.DataFrame({"pathname": names, "sha256": hashes, "label": 0})
-    place = scratch / "cache"
-    options: dict[str, Any] = {"image_size": image_size, "fit": "squash"}
-
-    def feed(storage: str) -> Callable[[], int]:
-        cache = build_cache(folder, images, place, storage=storage, **options)
-        # One endless iterator, as a training has it.
-        batches = iter(make_dataset(cache, images, batch_size=TRAIN_BATCH, training=True))
-
-        def work() -> int:
-            fed = 0
-            while fed < FED:
-                fed += len(next(batches)[0])
-            return fed
-
-        return work
-
-    def feed_as_reference() -> int:
-        starts = range(0, len(names), TRAIN_BATCH)
-        batches = (names[start : start + TRAIN_BATCH] for start in starts)
-        stacked = (
-            np.stack([decode_as_reference(folder / name, image_size) for name in batch])
-            for batch in batches
-        )
-        return sum(len(pixels) for pixels in stacked)
-
-    return [
-        ("reference: Sequence", feed_as_reference),
-        ("pixel cache", feed("exact")),
-        ("pixel cache, compact", feed("compact")),
-    ]
-
-
-def _scan_contenders(scratch: Path) -> list[Contender]:
-    root = scratch / "many"
-    for i in range(SCANNED_FILES // 1000):
-        folder = root / "Photo" / f"box_{i:03d}"
-        folder.mkdir(parents=True)
-        for j in range(1000):
-            (folder / f"scan_{j:04d}.jpg").touch()
-    return [
-        ("bare os.scandir and stat", lambda: _scan_barely(root)),
-        ("list_files", lambda: len(list_files(root))),
-    ]
-
-
-def _scan_barely(root: Path) -> int:
-    files, folders = 0, [os.fspath(root)]
-    while folders:
-        for entry in os.scandir(folders.pop()):
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            else:
-                entry.stat()
-                files += 1
-    return files
-
-
-def _train_contenders() -> list[Contender]:
-    return [
-        (f"{name} at {RunConfig(model=name).resolved().image_size} px", _trainer(name))
-        for name in ("reference_cnn", "compact_cnn")
-    ]
-
-
-def _trainer(name: str) -> Callable[[], int]:
-    from photoclf.models import build_model
-    from photoclf.training_views import training_view
-
-    config = RunConfig(model=name).resolved()
-    model = training_view(build_model(config))
-    rng = np.random.default_rng(0)
-    size = config.image_size or 0  # resolved: never None
-    pixels = rng.integers(0, 256, (TRAIN_BATCH, size, size, 3)).astype(np.uint8)
-    labels = rng.integers(0, 2, (TRAIN_BATCH, 1))
-
-    def step() -> int:
-        model.train_on_batch(pixels, labels)
-        return TRAIN_BATCH
-
-    return step
-
-
-def _timed(part: str, contenders: list[Contender], rounds: int) -> pd.DataFrame:
-    rates: dict[str, list[float]] = {name: [] for name, _ in contenders}
-    cpu: dict[str, list[float]] = {name: [] for name, _ in contenders}
-    for _ in range(rounds + 1):
-        for name, work in contenders:
-            start, used = time.perf_counter(), time.process_time()
-            images = work()
-            rates[name].append(images / (time.perf_counter() - start))
-            spent = (time.process_time() - used) * 1000 / images
-            cpu[name].append(spent if name != PARALLEL else np.nan)
-    counted = {name: np.array(values[1:]) for name, values in rates.items()}
-    cpu_ms = {name: np.array(values[1:]) for name, values in cpu.items()}
-    first = contenders[0][0]
-    rows = [
-        {
-            "part": part,
-            "contender": name,
-            "images_per_s": float(np.median(values)),
-            "low": float(values.min()),
-            "high": float(values.max()),
-            "ratio": float(np.median(values / counted[first])),
-            "cpu_ms": float(np.median(cpu_ms[name])),
-            "cpu_ratio": float(np.median(cpu_ms[first] / cpu_ms[name])),
-            "cpu_of_limit": float(np.median(cpu_ms[name] / cpu_ms[LIMIT]))
-            if LIMIT in cpu_ms
-            else np.nan,
-        }
-        for name, values in counted.items()
-    ]
-    return pd.DataFrame(rows)

@@ -190,16 +190,38 @@ def demo(workspace: Workspace) -> None:
 )
 @click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds that count.")
+@click.option(
+    "--memory-files",
+    type=click.IntRange(1),
+    multiple=True,
+    default=[1000],
+    show_default=True,
+    help="Files that memory is measured with; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def bench(only: str, data: Path | None, rounds: int, as_json: bool) -> None:
-    """Measure speed against the reference's way: ratios in one run, no pass marks."""
+@click.option("--markdown", is_flag=True, help="Print a section for docs/benchmarks.md.")
+def bench(only: str, data: Path | None, as_json: bool, markdown: bool, **choices: Any) -> None:
+    """Measure speed against the reference's way, Keras's and limits: ratios, no pass marks."""
     import json
 
     from photoclf.bench import machine, run_bench
 
-    table = run_bench(only.split(","), data=data, rounds=rounds)
+    before = machine()
+    table = run_bench(only.split(","), data=data, **choices)
+    after = machine()
     if as_json:
-        click.echo(json.dumps({"machine": machine(), "rows": table.to_dict("records")}, indent=2))
+        rows = [row.dropna().to_dict() for _, row in table.iterrows()]
+        click.echo(json.dumps({"before": before, "after": after, "rows": rows}, indent=2))
         return
-    click.echo(table.to_string(index=False, float_format="{:.1f}".format))
-    click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))
+    if markdown:
+        from photoclf.bench_page import as_markdown
+
+        said = [a if "/" not in a else "…" for a in sys.argv[1:] if a != "--markdown"]
+        click.echo(as_markdown(table, before, after, " ".join(["photoclf", *said])))
+        return
+    told = table.dropna(axis=1, how="all")
+    click.echo(told.to_string(index=False, float_format="{:.2f}".format, na_rep=""))
+    cpu, found = before["cpu"], before["versions"]
+    click.echo(f"{cpu['model']}, {cpu['count']} cores, {' '.join(cpu['features'])}")
+    click.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+    click.echo(f"{before['at']}: load {before['load']}; {after['at']}: load {after['load']}")

@@ -73,9 +73,9 @@ def collect_provenance(
         "threads": threads,
         "weights": weights,
         "pieces": list(pieces),
-        "cpu": _cpu(),
+        "cpu": cpu_facts(),
         "system": platform.system(),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -119,7 +119,8 @@ def _lock_hash(repository: Path | None) -> str | None:
     return next((sha256_file(lock) for lock in locks if lock.is_file()), None)
 
 
-def _cpu() -> dict[str, Any]:
+def cpu_facts() -> dict[str, Any]:
+    """Tell a processor's `model`, `machine`, `features` that kernels choose by, and `count`."""
     lines = _cpuinfo()
     flags = lines.get("flags", lines.get("Features", "")).split()
     return {
@@ -140,11 +141,12 @@ def _cpuinfo() -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Tell the versions of Python and of `DISTRIBUTIONS`, as far as they are installed."""
+    found = {"python": platform.python_version()}
     for name in DISTRIBUTIONS:
         try:
-            versions[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return found

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoclf import input_bench
+from photoclf import bench_images
 from photoclf.decode import decode_image
+from photoclf.input_bench import input_contenders
 
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(input_bench, "SCANS", 2)
-        return input_bench.draw_scans(tmp_path_factory.mktemp("scans") / "drawn")
+        patch.setattr(bench_images, "SCANS", 2)
+        return bench_images.draw_scans(tmp_path_factory.mktemp("scans") / "drawn")
 
 
 def distance(data: bytes) -> float:
@@ -35,6 +36,6 @@ def test_each_typed_page_without_colours_comes_out_as_if_decoded_whole(scans):
 
 
 def test_every_contender_decodes_every_file(scans):
-    with input_bench.input_contenders(scans, 32) as contenders:
-        for name, work in contenders[1:]:
-            assert work() % len(scans) == 0, name
+    with input_contenders(scans, 32) as contenders:
+        for one in contenders:
+            assert one.work() % len(scans) == 0, one.name

@@ -13,7 +13,7 @@ WITH_TENSORFLOW = {
     "backend", "models", "averaging", "checkpoints", "callbacks", "datasets", "export", "train",
     "explain", "anatomy", "flops", "footprint", "training_views", "efficientnet_lite",
     "backbones", "recipes", "feature_parts", "probe", "applications", "left_out", "release",
-    "predict_bench", "neighbours",
+    "neighbours", "released_weights", "keras_input",
 }  # fmt: skip
 MODULES = sorted(
     path.stem for path in (ROOT / "photoclf").glob("*.py") if not path.stem.startswith("__")
