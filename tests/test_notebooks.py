@@ -147,7 +147,7 @@ def test_each_result_has_a_claim_before_it_and_a_reading_after(name):
 def test_a_notebook_names_notebooks_and_commands_that_exist(name):
     prose = "\n".join(c.source for c in read_notebook(name).cells if c.cell_type == "markdown")
     named = set(re.findall(r"`(\d\d_\w+)`", prose))
-    assert named <= {*ALL_NAMES, "08_label_widget", "09_client_report"}
+    assert named <= {*ALL_NAMES, "09_client_report"}
 
 
 @each_of_mine
