@@ -22,12 +22,12 @@ _AHEAD, _HISTORY = 4, 8
 _KNOWN = 2000  # images whose hash is remembered; a browser holds fewer
 # Texts that the browser shows as they are.
 _TEXTS = (
-    "region", "photo", "other", "unsure", "skip", "undo", "grid", "single", "help", "close",
-    "zoom_in", "zoom_out", "zoom_fit", "zoom_full", "full_screen", "heat", "heat_wait",
-    "heat_off", "heat_text", "loading", "cannot_show", "no_answer", "click_first", "finished",
-    "recall", "confirm", "page_text", "page_plain", "left_out", "recent", "next_is_kept", "keys",
-    "key_mark", "key_move", "key_turn", "key_confirm", "key_zoom", "key_pan", "key_leave",
-    "keys_single", "keys_page", "keys_image",
+    "region", "photo", "other", "unsure", "short_photo", "short_other", "short_unsure", "skip",
+    "undo", "grid", "single", "help", "close", "zoom_in", "zoom_out", "zoom_fit", "zoom_full",
+    "full_screen", "heat", "heat_wait", "heat_off", "heat_text", "loading", "cannot_show",
+    "no_answer", "click_first", "finished", "recall", "confirm", "page_text", "page_plain",
+    "left_out", "recent", "next_is_kept", "keys", "key_mark", "key_move", "key_turn",
+    "key_confirm", "key_zoom", "key_pan", "key_leave", "keys_single", "keys_page", "keys_image",
 )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ class LabelDesk:
         if math.isnan(progress.hours_left) or progress.done >= progress.total:
             pace = ""
         else:
-            left = words.duration(progress.hours_left)
+            left = words.duration(max(progress.hours_left, 1 / 60))
             pace = words("labelling.pace", per_minute=progress.per_minute, left=left)
         history = [
             {"n": next(iter(step.labels)), "labels": self._told(step.labels)}
@@ -254,17 +254,20 @@ class LabelDesk:
         }
 
     def _cells(self, page: Mapping[int, str]) -> list[dict[str, Any]]:
-        return [{"n": n, "label": label, **self._card(n)} for n, label in page.items()]
+        return [
+            {"n": n, "label": label, "proposed": self._session.image(n).proposal, **self._card(n)}
+            for n, label in page.items()
+        ]
 
     def _told(self, labels: Mapping[int, str]) -> str:
         if len(labels) > 1:
             return self._words("labelling.images", images=len(labels))
         label = next(iter(labels.values()))
-        return self._said(label) if label else self._words("labelling.skip")
+        return self._said(label, "short_") if label else self._words("labelling.skip")
 
-    def _said(self, label: str) -> str:
+    def _said(self, label: str, form: str = "") -> str:
         known = label in (PHOTO, OTHER, UNSURE)
-        return self._words(f"labelling.{label}") if known else label
+        return self._words(f"labelling.{form}{label}") if known else label
 
     @staticmethod
     def _is_plain(image: QueuedImage) -> bool:

@@ -73,9 +73,11 @@ def open_lab(root: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
         theme: Its colours.
     """
     # Of a short name: kernels are talked to over sockets there, whose paths may have 100 bytes.
-    with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as home:
-        with _serving(Path(home), root, theme) as lab:
-            yield lab
+    with (
+        tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as home,
+        _serving(Path(home), root, theme) as lab,
+    ):
+        yield lab
 
 
 @contextmanager

@@ -236,7 +236,7 @@ class Desk {
     const head = make(
       "div",
       { class: "head" },
-      make("div", { class: "progress" }, this.bar, this.count, this.pace),
+      make("div", { class: "how-far" }, this.bar, this.count, this.pace),
       make(
         "div",
         { class: "turns" },
@@ -304,9 +304,10 @@ class Desk {
     return [["p", "photo"], ["o", "other"], ...classes, ["u", "unsure"]];
   }
 
-  says(label) {
+  says(label, short = false) {
     if (label === "") return this.words.left_out;
-    return ["photo", "other", "unsure"].includes(label) ? this.words[label] : label;
+    const known = ["photo", "other", "unsure"].includes(label);
+    return known ? this.words[short ? `short_${label}` : label] : label;
   }
 
   /** Give what shows a label its colour; its words stand there as well. */
@@ -343,7 +344,7 @@ class Desk {
         [
           [["+", "−", "0"], words.key_zoom],
           [["A"], words.zoom_full],
-          [["⇧ ←→↑↓"], words.key_pan],
+          [["⇧", "←", "→", "↑", "↓"], words.key_pan],
           [["G"], words.heat],
           [["W"], words.full_screen],
         ],
@@ -352,7 +353,7 @@ class Desk {
         words.keys_page,
         [
           [["F"], words.grid],
-          [["←→↑↓"], words.key_move],
+          [["←", "→", "↑", "↓"], words.key_move],
           [["␣"], words.key_turn],
           [["P", "O", "…"], words.key_mark],
           [["↵"], words.key_confirm],
@@ -362,9 +363,13 @@ class Desk {
     const help = make("div", { class: "help", role: "dialog", "aria-label": words.keys, tabindex: "-1", hidden: true });
     help.append(
       ...parts.map(([title, pairs]) => make("section", {}, make("h3", {}, title), rows(pairs))),
-      make("p", { class: "why" }, words.next_is_kept),
-      rows([[["Esc"], words.key_leave]]),
-      this.button("Esc", words.close, () => this.turnHelp(false)),
+      make(
+        "div",
+        { class: "foot-line" },
+        rows([[["Esc"], words.key_leave]]),
+        make("span", { class: "why" }, words.next_is_kept),
+        this.button("?", words.close, () => this.turnHelp(false)),
+      ),
     );
     return help;
   }
@@ -438,7 +443,16 @@ class Desk {
     }
     // Only what is seen is decided.
     if (state?.n == null || this.root.dataset.shown !== String(state.n)) return;
-    this.ask({ kind: "decide", n: state.n, label });
+    if (this.ask({ kind: "decide", n: state.n, label })) this.flash(label);
+  }
+
+  /** Answer a key at once, in the colour of what it said. */
+  flash(label) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const button = [...this.choices.children].find((choice) => choice.dataset.label === label);
+    const colour = button.style.getPropertyValue("--label");
+    const frames = [{ boxShadow: `0 0 0 4px ${colour}` }, { boxShadow: "0 0 0 4px transparent" }];
+    this.stage.node.animate(frames, { duration: 350 });
   }
 
   skip() {
@@ -479,7 +493,7 @@ class Desk {
 
   /** Send what changes something; until the answer comes, nothing else is taken. */
   ask(message) {
-    if (this.waiting) return;
+    if (this.waiting) return false;
     this.waiting = true;
     this.slow = setTimeout(() => this.root.classList.add("slow"), SLOW_MS);
     this.lost = setTimeout(() => {
@@ -487,6 +501,7 @@ class Desk {
       this.warn(this.words.no_answer);
     }, LOST_MS);
     this.model.send(message);
+    return true;
   }
 
   settle() {
@@ -646,6 +661,7 @@ class Desk {
         this.turnCell(button);
       });
       button.dataset.name = cell.name;
+      button.dataset.proposed = cell.proposed;
       this.label(button, cell.label);
       return button;
     });
@@ -694,7 +710,8 @@ class Desk {
   label(cell, label) {
     if (!cell || (label && cell.dataset.there === "failed")) return;
     this.dress(cell, label);
-    cell.querySelector(".says").textContent = this.says(label);
+    cell.querySelector(".says").textContent = this.says(label, true);
+    cell.classList.toggle("changed", label !== cell.dataset.proposed);
     cell.setAttribute("aria-label", `${cell.dataset.name}: ${this.says(label)}`);
   }
 
