@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from photoclf import cli_archive, cli_recipes, cli_reports, options
+from photoclf import cli_archive, cli_labels, cli_recipes, cli_reports, options
 from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
@@ -145,6 +145,9 @@ def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -
     review = int((predictions.triage == "review").sum())
     told = f"; {review} of them in the review band" if review else ""
     click.echo(f"{len(predictions)} files, by {run.run_id}: {counts}{told}\n{out}")
+
+
+main.add_command(cli_labels.label)
 
 
 for command in ("report", "render"):

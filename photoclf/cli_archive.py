@@ -96,6 +96,8 @@ def check(workspace: Workspace, run_id: str, seed: int) -> None:
 @options.split_seed
 @options.plan
 @options.families
+@options.grow
+@options.grown_from
 def split(
     workspace: Workspace,
     val_fraction: float,
@@ -104,11 +106,16 @@ def split(
     split_seed: int,
     plan: bool,
     families: Path | None,
+    grow: str,
+    grown_from: str,
 ) -> None:
     """Split the used images into train, val and test: data/split.csv."""
     from photoclf import steps
     from photoclf.split import split_hash
 
+    if grow:
+        _grow(Workspace(workspace.root, grown_from), grow)
+        return
     if plan:
         planned = steps.plan_splits(
             workspace, families=families, val_fraction=val_fraction, seed=split_seed
@@ -133,6 +140,18 @@ def split(
     click.echo(f"{_sides(table)}; split {split_hash(table)[:8]}: {workspace.split}")
     if hold_out:
         click.echo(_tested(table))
+
+
+def _grow(workspace: Workspace, name: str) -> None:
+    from photoclf import steps
+    from photoclf.label_lines import growth_lines
+    from photoclf.split import split_hash
+
+    growth = steps.grow_split(workspace, name)
+    for line in growth_lines(growth):
+        click.echo(line)
+    click.echo(f"{_sides(growth.split)}; split {split_hash(growth.split)[:8]}: {name}")
+    click.echo(f"photoclf train --split {name}; then evaluate, and report --against an old run")
 
 
 def _tested(split: Any) -> str:

@@ -14,6 +14,9 @@ from photoclf.errors import ConfigError, check_one_of
 _ITERATIONS = 300
 # A feature that hardly varies would be blown up by dividing by its spread.
 _LEAST_SPREAD = 1e-3
+# Other images of a folder are a kind of their own when they are nearly all that it holds.
+_PURE = 0.9
+_MIXED = ""  # comes first in the order of kinds
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,12 @@ def fit_head(
         features: float32 (n, d).
         images: The n images, with `label`, `class_folder` and `source`.
         target: What is told apart: `label` (two kinds), or `class_folder`: photographs and each
-            class folder of other images.
+            class folder of other images. Others in a folder that holds photographs too (a box of
+            everything, or images that a person took out of the photographs) are one kind more: such
+            a folder doesn't say what they are.
         balance: `none`, or `source`: each class has the same weight, and a source inside it the
-            square root of its size, so that large sources don't decide alone.
+            square root of its size, so that large sources don't decide alone. Others in mixed
+            folders weigh no more than as many of another kind.
         strength: Inverse of the L2 penalty (scikit-learn's `C`).
 
     Returns:
@@ -96,7 +102,7 @@ def fit_head(
         fitted = LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=1e-3).fit(
             (features - mean) / spread,
             kinds,
-            sample_weight=_weights(images, kinds) if balance == "source" else None,
+            sample_weight=_weights(images, kinds, target) if balance == "source" else None,
         )
     return Head(mean, spread, fitted.coef_.T, fitted.intercept_)
 
@@ -108,13 +114,25 @@ def count_kinds(images: pd.DataFrame, target: str) -> int:
 
 def _kinds(images: pd.DataFrame, target: str) -> np.ndarray:
     """Number what is told apart, int64 (n,). Photographs come last, in whatever folder they are."""
-    others = images[target].where(images.label == 0)
+    others = images[target].astype(object).where(images.label == 0)
+    if target == "class_folder":
+        others = others.mask(_is_mixed(images) & (images.label == 0), _MIXED)
     codes = others.factorize(sort=True)[0]  # -1 for photographs
     return np.where(codes < 0, codes.max() + 1, codes)
 
 
-def _weights(images: pd.DataFrame, kinds: np.ndarray) -> np.ndarray:
+def _is_mixed(images: pd.DataFrame) -> pd.Series:
+    other = images.label == 0
+    return other.groupby(images.class_folder).transform("mean") < _PURE
+
+
+def _weights(images: pd.DataFrame, kinds: np.ndarray, target: str) -> np.ndarray:
     size = images.groupby(["class_folder", "source"]).label.transform("size").to_numpy()
     weight = pd.Series(1 / np.sqrt(size))
     weight /= weight.groupby(kinds).transform("sum")
-    return weight.to_numpy() * len(images) / len(np.unique(kinds))
+    counts = np.bincount(kinds)
+    mixed = (_is_mixed(images) & (images.label == 0)).to_numpy()
+    if target == "class_folder" and mixed.any() and len(counts) > 2:
+        # A few corrected images would weigh as much as all paintings together.
+        weight[mixed] *= min(1.0, float(mixed.sum() / counts[1:-1].mean()))
+    return weight.to_numpy() * len(images) / len(counts)

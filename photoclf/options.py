@@ -111,7 +111,7 @@ on_split = click.option(
     "--split",
     default="",
     show_default="data/split.csv",
-    help="Work on this split of a plan, such as without_2; see `split --plan`.",
+    help="Work on this split, such as without_2; see `split --plan` and `split --grow`.",
     callback=_on_split,
     expose_value=False,
 )
@@ -164,6 +164,21 @@ plan = click.option(
     "--plan",
     is_flag=True,
     help="Instead, plan several splits that each leave sources out: data/splits/.",
+)
+grow = click.option(
+    "--grow",
+    default="",
+    metavar="NAME",
+    show_default="none",
+    help="Instead, grow a split by the labels of today, val and test as before: data/splits/NAME.",
+)
+grown_from = click.option(
+    "--from",
+    "grown_from",
+    default="",
+    metavar="NAME",
+    show_default="data/split.csv",
+    help="With --grow: the split to grow from.",
 )
 families = click.option(
     "--families",

@@ -18,8 +18,8 @@ class Workspace:
 
     Args:
         root: The workspace's folder. It holds `data/`, `models/` and `reports/`.
-        split_name: The split to work on: one of a plan, such as `without_2`; empty for
-            `data/split.csv`.
+        split_name: The split to work on: one of a plan, such as `without_2`, or a grown one; empty
+            for `data/split.csv`.
 
     Raises:
         ConfigError: If there is no split of that name.
@@ -30,12 +30,13 @@ class Workspace:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.expanduser(self.root)).resolve())
-        names = [path.stem for path in self.planned_splits] if self.split_name else []
+        names = [path.stem for path in self.named_splits] if self.split_name else []
         if self.split_name and self.split_name not in names:
             raise ConfigError(
-                f"`split` must be one of the plan's ({', '.join(names) or 'none is made'}), or"
+                f"`split` must be one of data/splits ({', '.join(names) or 'none is made'}), or"
                 f" empty for data/split.csv. Received: {self.split_name!r}."
-                f"{did_you_mean(self.split_name, names)} A plan is made by photoclf split --plan."
+                f"{did_you_mean(self.split_name, names)} A plan is made by photoclf split --plan, a"
+                " grown split by photoclf split --grow NAME."
             )
 
     @property
@@ -75,12 +76,17 @@ class Workspace:
 
     @property
     def splits(self) -> Path:
-        """The folder of a plan: splits that each leave sources out."""
+        """The folder of named splits: those of a plan, and grown ones."""
         return self.data / "splits"
 
     @property
     def planned_splits(self) -> list[Path]:
         """The splits of the plan, in its order; empty without a plan."""
+        return [path for path in self.named_splits if path.stem.startswith("without_")]
+
+    @property
+    def named_splits(self) -> list[Path]:
+        """All splits but `data/split.csv`: the plan's in its order, and grown ones."""
         order = re.compile(r"(\d+)")  # without_10 comes after without_9
         return sorted(
             self.splits.glob("*.csv"),
@@ -94,8 +100,8 @@ class Workspace:
 
     @property
     def all_splits(self) -> list[Path]:
-        """`data/split.csv` and the splits of the plan, those that are there."""
-        return [path for path in (self._main_split, *self.planned_splits) if path.is_file()]
+        """`data/split.csv`, the splits of the plan and grown ones, those that are there."""
+        return [path for path in (self._main_split, *self.named_splits) if path.is_file()]
 
     @property
     def cache(self) -> Path:

@@ -227,7 +227,8 @@ def _split_of(
 def _place_groups(
     images: pd.DataFrame, shares: dict[str, float], rng: np.random.Generator
 ) -> dict[str, str]:
-    counts = pd.crosstab(images.group, images.class_folder)
+    # In a folder that holds both, photographs and others are each shared out in proportion.
+    counts = pd.crosstab(images.group, [images.class_folder, images.label])
     if counts.empty:
         return {}
     sides = list(shares)

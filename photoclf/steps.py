@@ -1,15 +1,19 @@
 """Each verb on a workspace: read its tables, do one piece of work, write its tables."""
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from photoclf import split_growth
 from photoclf.audit import audit_images
 from photoclf.cache import PixelCache, build_cache_for
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError, ConfigError
 from photoclf.files import read_json, sha256_file, write_json
+from photoclf.label_agreement import named_folders
+from photoclf.label_journal import LabelJournal
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
 from photoclf.predict import predict_folder
@@ -27,9 +31,11 @@ from photoclf.split import (
     check_fractions,
     check_split,
     make_split,
+    read_split,
     usable_images,
 )
 from photoclf.split_files import check_not_frozen
+from photoclf.split_growth import SplitGrowth
 from photoclf.tables import read_chunks, write_table
 
 
@@ -52,9 +58,16 @@ def scan(
         TableError: If the kept manifest names files that the archive doesn't have.
     """
     place = resolve_archive(archive, workspace)
-    manifest = scan_archive(place, positive_folder=positive_folder, ignored_folders=ignored_folders)
-    kept = read_manifest(workspace.manifest, place) if manifest_was_edited(workspace) else manifest
-    if not kept.equals(manifest):
+    kept = read_manifest(workspace.manifest, place) if manifest_was_edited(workspace) else None
+    try:
+        manifest = scan_archive(
+            place, positive_folder=positive_folder, ignored_folders=ignored_folders
+        )
+    except ArchiveError:
+        if kept is None:
+            raise
+        manifest = kept  # an archive without class folders, which people have labelled
+    if kept is not None and (manifest is kept or not kept.equals(manifest)):
         manifest = kept
     else:
         write_table(manifest, workspace.manifest, MANIFEST)
@@ -135,6 +148,40 @@ def split(
     check_not_frozen(workspace, workspace.split, table)
     write_table(table, workspace.split, SPLIT)
     return table
+
+
+def grow_split(workspace: Workspace, name: str) -> SplitGrowth:
+    """Grow the split that is worked on by the labels of today, and write the grown one.
+
+    Args:
+        workspace: Where audit and split are.
+        name: What the new split is called: `data/splits/<name>.csv`, for `--split <name>`.
+
+    Returns:
+        The grown split, see `split_growth.grow_split`.
+
+    Raises:
+        ConfigError: If the name can't be one, or is that of a plan's split.
+        SplitError: If nothing is new, or another split of that name is there with runs on it.
+    """
+    path = workspace.splits / f"{name}.csv"
+    if not _SPLIT_NAME.fullmatch(name) or name.startswith("without_"):
+        raise ConfigError(
+            "A grown split's name must be letters, digits, `-` and `_`, and not begin with"
+            f" `without_`, as those of a plan do. Received: {name!r}."
+        )
+    if path == workspace.split:
+        raise ConfigError(
+            f"A split must grow into another one. Received: {name!r} for both. Give another name."
+        )
+    growth = split_growth.grow_split(
+        read_split(workspace.split),
+        _audit_of_splits(workspace),
+        named_folders(LabelJournal(workspace.labels).current()),
+    )
+    check_not_frozen(workspace, path, growth.split)
+    write_table(growth.split, path, SPLIT)
+    return growth
 
 
 def plan_splits(
@@ -264,6 +311,13 @@ def _usable_images(workspace: Workspace) -> pd.DataFrame:
     # Row by row less than half of the audit is wanted: it would be read in vain.
     rows = read_chunks(workspace.audit, AUDIT, USED_COLUMNS)
     return pd.concat([usable_images(some) for some in rows], ignore_index=True)
+
+
+def _audit_of_splits(workspace: Workspace) -> pd.DataFrame:
+    return pd.concat(read_chunks(workspace.audit, AUDIT, USED_COLUMNS), ignore_index=True)
+
+
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _manifest_of(

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from photoclf.cli import main
 from photoclf.config import RunConfig
-from photoclf.schema import AUDIT, PREDICTIONS
+from photoclf.label_journal import LabelJournal
+from photoclf.schema import AUDIT, PREDICTIONS, SPLIT
 from photoclf.tables import read_table
 from tests.images import draw_noise, write_image
 
@@ -269,3 +270,49 @@ def test_a_model_and_its_note_changed_together_are_refused(call, own_copy):
     result = call("evaluate", "--run", run.name, "--workspace", own_copy.root)
     assert result.exit_code == 1
     assert "must be the file that was recorded" in result.output
+
+
+def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    ws = ("--workspace", tmp_path / "ws")
+    for words in (("scan", "--archive", archive), ("audit",), ("split",)):
+        assert call(*words, *ws).exit_code == 0
+    assert "Nobody has labelled yet" in call("label", *ws).output
+    nothing = call("label", "--merge", *ws)
+    assert (nothing.exit_code, "08_label" in nothing.output) == (1, True)
+    split = read_table(tmp_path / "ws/data/split.csv", SPLIT)
+    learnt, tested = (split[split["split"] == side].iloc[0] for side in ("train", "test"))
+    journal = LabelJournal(tmp_path / "ws/data/labels.csv")
+    for who in ("anna", "ben"):
+        for row, source in ((learnt, "suspects"), (tested, "random")):
+            said = "other" if row.label else "photo"
+            journal.append(
+                who=who, pathname=row.pathname, sha256=row.sha256, label=said, source=source
+            )
+    third = split[split["split"] == "train"].iloc[1]
+    for who, said in (("anna", "photo"), ("ben", "other")):
+        journal.append(
+            who=who,
+            pathname=third.pathname,
+            sha256=third.sha256,
+            label=said,
+            source="uncertainty",
+        )
+    told = call("label", *ws).output
+    assert "anna: 3 images" in told
+    assert "anna and ben: 2 of 3 images alike" in told
+    assert "1 conflicts" in told
+    assert "random sample: " in told
+    conflicts = call("label", "--conflicts", *ws).output
+    assert third.pathname in conflicts
+    merged = call("label", "--merge", *ws)
+    assert merged.exit_code == 0, merged.output
+    assert "2 labels changed, 0 files added" in merged.output
+    assert "1 conflicts left out" in merged.output
+    assert call("audit", *ws).exit_code == 0
+    grown = call("split", "--grow", "more", *ws)
+    assert grown.exit_code == 0, grown.output
+    assert "0 images added to train, 1 relabelled" in grown.output
+    assert f"{tested.pathname} (test, " in grown.output
+    assert (tmp_path / "ws/data/splits/more.csv").is_file()
+    assert call("split", "--grow", "a/b", *ws).exit_code == 2

@@ -9,7 +9,7 @@ from photoclf import recipes as recipes_module
 from photoclf.cli import main
 from photoclf.errors import ConfigError, RunError
 from photoclf.features import Features
-from photoclf.heads import fit_head
+from photoclf.heads import count_kinds, fit_head
 from photoclf.paths import Workspace
 from photoclf.recipe_results import errors_by_source, summarise_recipes
 from photoclf.recipes import Recipe, measure_recipes, read_recipes
@@ -30,6 +30,20 @@ def made_images(n=120, seed=0):
     table["label"] = table.class_folder.map(CLASSES)
     table["source"] = [f"s{i // 3 % 2}" for i in range(n)]
     return values.astype(np.float32), table
+
+
+def test_others_among_photographs_are_one_kind_more_and_weigh_no_more_than_their_number():
+    values, images = made_images()
+    wrong = images.index[images.label == 1][:3]
+    corrected = images.assign(label=images.label.where(~images.index.isin(wrong), 0))
+    choices = {"target": "class_folder", "balance": "source", "strength": 1.0}
+    kinds = count_kinds(images, "class_folder")
+    assert count_kinds(corrected, "class_folder") == kinds + 1
+    # A folder with everything in it says nothing of what the others are.
+    assert count_kinds(images.assign(class_folder="box"), "class_folder") == 2
+    before, after = (fit_head(values, rows, **choices) for rows in (images, corrected))
+    unseen, _ = made_images(seed=1)
+    assert np.abs(after.scores(unseen) - before.scores(unseen)).mean() < 0.05
 
 
 @pytest.mark.parametrize("target", ["label", "class_folder"])
