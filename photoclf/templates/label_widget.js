@@ -6,7 +6,9 @@ const LOST_MS = 6000; // until they are told that none comes
 const LIMITS = { small: 120, screen: 10, full: 2 }; // pictures kept of each size
 const MOST_ENLARGED = 3; // a small image isn't blown up to fill the screen
 const MOST_ZOOM = 40;
-const SWATCHES = ["#009e73", "#cc79a7", "#56b4e9", "#a6761d", "#7570b3", "#66a61e", "#e7298a", "#1b9e77", "#666666"];
+// Of the labels; white text can be read on each.
+const COLOURS = { photo: "#0072b2", other: "#b84d00", unsure: "#7a6200", "": "#5f6b77" };
+const OF_CLASSES = ["#00795a", "#a8457f", "#5b54a8", "#8a4b2a", "#2b6f8f", "#4d7312", "#b5246e", "#80404d", "#555555"];
 
 /** Make an element; what is text stays text. */
 function make(tag, attributes = {}, ...children) {
@@ -116,7 +118,7 @@ class Stage {
       width: `${width}px`,
       height: `${height}px`,
       transform: `translate(calc(-50% + ${this.x}px), calc(-50% + ${this.y}px))`,
-      imageRendering: scale > 4 ? "pixelated" : "auto",
+      imageRendering: scale > 6 ? "pixelated" : "auto",
     });
     this.node.classList.toggle("zoomed", this.zoom > 1);
     this.node.dataset.zoom = this.zoom.toFixed(2);
@@ -194,6 +196,9 @@ class Desk {
     };
     this.root = make("div", { class: "photoclf-label", tabindex: "0", role: "group" });
     this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("focusin", (event) => {
+      if (!this.root.contains(event.relatedTarget)) this.root.scrollIntoView({ block: "nearest" });
+    });
     // A button that was clicked would take the next Space for itself.
     this.root.addEventListener("click", (event) => {
       if (event.detail && !event.target.closest(".cell, input")) this.root.focus({ preventScroll: true });
@@ -312,8 +317,7 @@ class Desk {
 
   /** Give what shows a label its colour; its words stand there as well. */
   dress(node, label) {
-    const known = { photo: "#0072b2", other: "#d55e00", unsure: "#8a6d00", "": "#6b7785" };
-    const colour = known[label] ?? SWATCHES[this.classes.indexOf(label) % SWATCHES.length];
+    const colour = COLOURS[label] ?? OF_CLASSES[this.classes.indexOf(label) % OF_CLASSES.length];
     node.style.setProperty("--label", colour);
     node.dataset.label = label;
   }
@@ -362,7 +366,11 @@ class Desk {
     ];
     const help = make("div", { class: "help", role: "dialog", "aria-label": words.keys, tabindex: "-1", hidden: true });
     help.append(
-      ...parts.map(([title, pairs]) => make("section", {}, make("h3", {}, title), rows(pairs))),
+      make(
+        "div",
+        { class: "parts" },
+        ...parts.map(([title, pairs]) => make("section", {}, make("h3", {}, title), rows(pairs))),
+      ),
       make(
         "div",
         { class: "foot-line" },
