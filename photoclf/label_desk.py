@@ -1,6 +1,7 @@
 """What a browser that labels asks for, and what it is told: messages in, messages out."""
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -24,7 +25,7 @@ _KNOWN = 2000  # images whose hash is remembered; a browser holds fewer
 _TEXTS = (
     "region", "photo", "other", "unsure", "short_photo", "short_other", "short_unsure", "skip",
     "undo", "grid", "single", "help", "close", "zoom_in", "zoom_out", "zoom_fit", "zoom_full",
-    "full_screen", "heat", "heat_wait", "heat_off", "heat_text", "loading", "cannot_show",
+    "full_screen", "heat", "heat_wait", "heat_off", "heat_text", "loading", "late", "cannot_show",
     "no_answer", "click_first", "finished", "recall", "confirm", "page_text", "page_plain",
     "left_out", "recent", "next_is_kept", "keys", "key_mark", "key_move", "key_turn",
     "key_confirm", "key_zoom", "key_pan", "key_leave", "keys_single", "keys_page", "keys_image",
@@ -61,6 +62,8 @@ class LabelDesk:
         self._run_folder = run_folder
         self._shown: OrderedDict[int, str] = OrderedDict()  # place → hash of what was sent
         self._page: dict[int, str] | None = None  # place → label, in grid mode
+        # Jupyter hands messages over in a thread of its own, so that cells may run meanwhile.
+        self._one_by_one = threading.Lock()
         self._shop = Workshop(render_image, self._deliver)
         self._heat = Workshop(
             map_image, self._deliver_heat, workers=1, seconds=SECONDS, memory=None
@@ -78,12 +81,13 @@ class LabelDesk:
     def handle(self, message: Mapping[str, Any]) -> None:
         """Do what a browser asks for, and tell it how things stand."""
         kind, message = message.get("kind"), dict(message)
-        if kind == "want":
-            self._want(message)
-        elif kind == "heat":
-            self._map(message)
-        elif kind in self._actions:
-            self._answer(self._actions[kind], message)
+        with self._one_by_one:
+            if kind == "want":
+                self._want(message)
+            elif kind == "heat":
+                self._map(message)
+            elif kind in self._actions:
+                self._answer(self._actions[kind], message)
 
     def close(self) -> None:
         """End the processes that make pictures."""

@@ -60,7 +60,10 @@ class Tab:
         while True:
             answer = json.loads(self._socket.recv())
             if answer.get("method") == "Page.javascriptDialogOpening":
+                # Closed at once: while one is open, the page answers nothing.
                 self.dialogs.append(answer["params"]["message"])
+                close = {"id": next(self._numbers), "method": "Page.handleJavaScriptDialog"}
+                self._socket.send(json.dumps(close | {"params": {"accept": True}}))
             if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")

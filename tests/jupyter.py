@@ -26,10 +26,12 @@ class Lab:
     Args:
         url: Its address, with a slash at its end.
         token: What opens it.
+        process: The number of its process.
     """
 
     url: str
     token: str
+    process: int
 
     def page(self, notebook: str) -> str:
         """Return the address at which a notebook is open and alone."""
@@ -49,6 +51,20 @@ class Lab:
                 jupyterapp.commands.execute("notebook:run-all-cells");
             })()"""
         )
+
+    def restart_kernel(self, tab: Tab, notebook: str) -> None:
+        """Restart the kernel as a person does, and wait until it is there again."""
+        tab.evaluate("void jupyterapp.commands.execute('kernelmenu:restart')")
+        tab.wait_for("document.querySelector('.jp-Dialog .jp-mod-accept')")
+        before = self.kernel(notebook)["last_activity"]
+        tab.click(".jp-Dialog .jp-mod-accept")
+        tab.wait_for("!document.querySelector('.jp-Dialog')")
+        end = time.monotonic() + 60
+        while (kernel := self.kernel(notebook))["execution_state"] != "idle" or (
+            kernel["last_activity"] == before
+        ):
+            assert time.monotonic() < end, f"a kernel must be back within 60 s, not {kernel}"
+            time.sleep(0.05)
 
     def kernel(self, notebook: str) -> dict[str, Any]:
         """Return what the server says of a notebook's kernel; nothing while it has none."""
@@ -117,7 +133,8 @@ def _serving(home: Path, root: Path, theme: str) -> Iterator[Lab]:
             cwd=root,
         )
         try:
-            yield Lab(_wait_for_url(places["runtime"], process, home / "log.txt"), token)
+            url = _wait_for_url(places["runtime"], process, home / "log.txt")
+            yield Lab(url, token, process.pid)
         finally:
             process.terminate()  # which ends its kernels too
             try:

@@ -238,7 +238,7 @@ def test_a_workshop_begins_with_the_latest_wish_and_forgets_the_others():
             all_there.set()
 
     shop = Workshop(time.sleep, deliver, workers=1)
-    shop.want({n: 0.2 for n in range(50)})
+    shop.want(dict.fromkeys(range(50), 0.2))
     while not done:
         time.sleep(0.01)
     shop.want({"y": 0, "z": 0})

@@ -214,6 +214,7 @@ class Desk {
     window.removeEventListener("keydown", this.shielded, true);
     clearTimeout(this.slow);
     clearTimeout(this.lost);
+    clearTimeout(this.missed);
     this.stage?.close();
     this.pictures.clear();
     this.forgetHeat();
@@ -569,10 +570,12 @@ class Desk {
   }
 
   want() {
-    const images = this.needed().filter(([n, size]) => !this.pictures.get(n, size));
-    const text = JSON.stringify(images);
+    // Asked for once, whatever has come of it meanwhile: what is in work would be made again.
+    const needed = this.needed();
+    const text = JSON.stringify(needed);
     if (text === this.wanted) return;
     this.wanted = text;
+    const images = needed.filter(([n, size]) => !this.pictures.get(n, size));
     this.model.send({ kind: "want", images });
   }
 
@@ -581,11 +584,9 @@ class Desk {
     if (!message.failed) picture.url = URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" }));
     const needed = new Set(this.needed().map(([n, size]) => `${size}/${n}`));
     this.pictures.put(message.n, message.size, picture, needed);
-    this.wanted = "";
     if (this.state?.page) this.fillCell(message.n);
     else if (message.n === this.state?.n && message.size !== "small" && !this.root.dataset.heat) this.showImage();
-    this.showHistory();
-    this.want();
+    if (message.size === "small") this.showHistory();
   }
 
   showCard({ image, can_map }) {
@@ -614,6 +615,8 @@ class Desk {
     if (!picture) {
       delete this.root.dataset.shown;
       this.stage.empty(this.words.loading);
+      clearTimeout(this.missed);
+      this.missed = setTimeout(() => this.missing(n), LOST_MS);
       return;
     }
     if (picture.failed) {
@@ -631,6 +634,15 @@ class Desk {
     this.stage.show(picture, image.name, same);
     this.root.dataset.shown = n;
     this.mute(false);
+  }
+
+  /** Ask again for an image that doesn't come, and say that it may be put off. */
+  missing(n) {
+    if (this.state.n !== n || this.state.page || this.pictures.get(n, "screen")) return;
+    this.stage.empty(this.words.loading, this.words.late);
+    this.wanted = "";
+    this.want();
+    this.missed = setTimeout(() => this.missing(n), LOST_MS);
   }
 
   /** What can't be seen can't be decided. */
