@@ -124,23 +124,20 @@ class LabelDesk:
     def _decide_page(self, message: dict[str, Any]) -> str:
         page = self._page or {}
         wanted = {int(n): str(label) for n, label in dict(message.get("labels") or {}).items()}
-        labels = {n: wanted[n] for n in page if wanted.get(n) and n in self._shown}
+        labels = {n: wanted.get(n, "") if n in self._shown else "" for n in page}
         # What a browser that is behind sends is of another page.
         if not page or set(wanted) != set(page):
             return ""
         try:
-            if labels:
-                self._session.decide_page(labels, self._shown)
-            if left := [n for n in page if n not in labels]:
-                self._session.skip(left)
+            self._session.decide_page(labels, self._shown)
         finally:  # what couldn't be kept stays on the page, as it was set right
             self._page = {n: wanted[n] for n in page if self._session.is_open(n)}
-        return self._words("labelling.kept_page", images=len(labels))
+        return self._words("labelling.kept_page", images=sum(map(bool, labels.values())))
 
     def _skip(self, message: dict[str, Any]) -> str:
         if message.get("n") is None or message["n"] != self._session.current:
             return ""
-        self._session.skip([message["n"]])
+        self._session.skip(message["n"])
         return self._words("labelling.skipped")
 
     def _undo(self, message: dict[str, Any]) -> str:
@@ -265,7 +262,7 @@ class LabelDesk:
 
     def _told(self, labels: Mapping[int, str]) -> str:
         if len(labels) > 1:
-            return self._words("labelling.images", images=len(labels))
+            return self._words("labelling.images", images=sum(map(bool, labels.values())))
         label = next(iter(labels.values()))
         return self._said(label, "short_") if label else self._words("labelling.skip")
 

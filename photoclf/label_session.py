@@ -188,30 +188,30 @@ class LabelSession:
         """Keep the decisions on several images, a row each, and go on.
 
         Args:
-            labels: Place in the queue → label.
+            labels: Place in the queue → label; empty for an image that is put off. Those come back
+                at the end, or in another session.
             sha256: Place in the queue → hash of the bytes that the person saw.
 
         Raises:
             TableError: If one can't be kept. Those before it are, and can be taken back together.
             ConfigError: If there is no such label; nothing is kept then.
         """
-        allowed = (PHOTO, OTHER, UNSURE, *self.classes)
-        for label in labels.values():
-            check_one_of("label", label, allowed)
-        kept: dict[int, str] = {}
+        chosen = {n: label for n, label in labels.items() if label}
+        for label in chosen.values():
+            check_one_of("label", label, (PHOTO, OTHER, UNSURE, *self.classes))
+        done: dict[int, str] = {}
         try:
-            for n, label in labels.items():
+            for n, label in chosen.items():
                 self._append(n, label, sha256[n])
-                kept[n] = label
+                done[n] = label
+            done = dict(labels)
         finally:
-            if kept:
-                self._finish(Step(kept, {n: sha256[n] for n in kept}), _DECIDED)
-                self._decided_at.append((self._clock(), len(kept)))
+            if done:
+                self._finish(Step(done, {n: sha256[n] for n in done if done[n]}))
 
-    def skip(self, places: Sequence[int]) -> None:
-        """Put images off without a decision; they come back at the end, or in another session."""
-        self._state[list(places)] = _SKIPPED
-        self._finish(Step(dict.fromkeys(places, ""), {}), _SKIPPED)
+    def skip(self, n: int) -> None:
+        """Put an image off without a decision, see `decide_page`."""
+        self.decide_page({n: ""}, {})
 
     def recall_skipped(self) -> None:
         """Take up again what was put off."""
@@ -241,7 +241,7 @@ class LabelSession:
         finally:
             if left:
                 self._steps.append(Step(left, {n: step.sha256[n] for n in left if left[n]}))
-        if self._decided_at and any(step.labels.values()):
+        if self._decided_at and step.sha256:
             self._decided_at.pop()
         self.current = min(step.labels)
         return step
@@ -288,9 +288,12 @@ class LabelSession:
             source=str(self._sources[n]),
         )
 
-    def _finish(self, step: Step, state: int) -> None:
-        self._state[list(step.labels)] = state
+    def _finish(self, step: Step) -> None:
+        for n, label in step.labels.items():
+            self._state[n] = _DECIDED if label else _SKIPPED
         self._steps.append(step)
+        if step.sha256:
+            self._decided_at.append((self._clock(), len(step.sha256)))
         self.current = self._next(self.current or 0)
 
     def _next(self, start: int) -> int | None:

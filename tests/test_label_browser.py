@@ -213,6 +213,11 @@ def test_a_person_labels_by_keyboard_undoes_restarts_the_kernel_and_goes_on(plac
         tab.wait_for(f"{ROOT}.dataset.done === '{19 + len(rows)}'")
         for n, label in rows:
             expect(n, label)
+
+        # The next page has the keys, and `f` leaves it.
+        tab.wait_for(f"{ROOT}.contains(document.activeElement)")
+        tab.press("f")
+        person.look()
         assert tab.dialogs == []
     journal = LabelJournal(place.workspace.labels).read()
     columns = ["who", "pathname", "sha256", "label", "source"]

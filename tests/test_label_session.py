@@ -63,7 +63,7 @@ def test_undo_withdraws_and_returns_to_the_image_also_in_another_session(journal
 
 def test_what_was_put_off_comes_back_at_the_end_and_leaves_no_row(journal):
     session = LabelSession(queue_of(3), journal, "anna")
-    session.skip([0])
+    session.skip(0)
     session.decide(1, "photo", sha(1))
     session.decide(2, "photo", sha(2))
     assert session.current is None
@@ -75,7 +75,7 @@ def test_what_was_put_off_comes_back_at_the_end_and_leaves_no_row(journal):
 
 def test_undo_of_putting_off_goes_back_without_a_row(journal):
     session = LabelSession(queue_of(3), journal, "anna")
-    session.skip([0])
+    session.skip(0)
     session.undo()
     assert session.current == 0
     assert journal.read().empty
@@ -116,6 +116,16 @@ def test_of_a_page_what_was_kept_before_an_error_counts_and_can_be_taken_back(jo
     assert session.current == 2
     assert session.undo().labels == {0: "photo", 1: "photo"}
     assert journal.current().empty
+
+
+def test_what_is_left_out_of_a_page_is_put_off_and_comes_back_with_it(journal):
+    session = LabelSession(queue_of(4), journal, "anna")
+    session.decide_page({0: "photo", 1: "", 2: "other"}, {0: sha(0), 2: sha(2)})
+    assert session.current == 3
+    assert (session.progress().done, session.progress().skipped) == (2, 1)
+    assert session.undo().labels == {0: "photo", 2: "other", 1: ""}
+    assert session.current == 0
+    assert session.progress().skipped == 0
 
 
 def test_a_page_has_the_current_image_and_those_nearest_to_it_in_score(journal):
@@ -219,7 +229,7 @@ def test_whatever_is_done_the_journal_and_the_session_agree(tmp_path_factory, ac
         elif n is None:
             session.recall_skipped()
         elif action == "skip":
-            session.skip([n])
+            session.skip(n)
         elif action == "page":
             page = session.page(4)
             session.decide_page(dict.fromkeys(page, "photo"), {m: sha(m) for m in page})

@@ -528,7 +528,7 @@ class Desk {
   // What the notebook says.
 
   tell(state) {
-    const turned = Boolean(this.state?.page) !== Boolean(state.page);
+    const hadKeys = this.root.contains(document.activeElement);
     this.settle();
     this.state = state;
     this.warn(state.error);
@@ -546,9 +546,10 @@ class Desk {
     this.card.hidden = inPages || state.n == null;
     this.pageText.textContent = state.plain ? this.words.page_plain : this.words.page_text;
     if (state.n == null) this.finish();
-    else if (inPages) this.showPage();
+    else if (inPages) this.showPage(hadKeys);
     else this.showImage();
-    if (turned) this.root.focus({ preventScroll: true });
+    // What had the focus may be gone; the next key would be Jupyter's.
+    if (hadKeys && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
     this.showHistory();
     this.want();
     const name = state.image && !inPages ? ` ${state.image.name}` : "";
@@ -667,7 +668,7 @@ class Desk {
 
   // Pages.
 
-  showPage() {
+  showPage(hadKeys) {
     for (const name of ["shown", "current", "heat"]) delete this.root.dataset[name];
     const cells = this.state.page.map((cell) => {
       const words = make("bdi", { class: "says" });
@@ -689,7 +690,7 @@ class Desk {
     for (const cell of this.state.page) this.fillCell(cell.n);
     this.grid.scrollTop = 0;
     this.mute(false);
-    if (cells[0]) this.choose(cells[0], this.root.matches(":focus-within"));
+    if (cells[0]) this.choose(cells[0], hadKeys);
     this.root.dataset.page = this.state.page.map((cell) => cell.n).join(" ");
   }
 
