@@ -218,6 +218,8 @@ def test_a_person_labels_by_keyboard_undoes_restarts_the_kernel_and_goes_on(plac
         tab.wait_for(f"{ROOT}.contains(document.activeElement)")
         tab.press("f")
         person.look()
+        tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert tab.evaluate(f"{ROOT}.matches(':focus-within')")
         assert tab.dialogs == []
     journal = LabelJournal(place.workspace.labels).read()
     columns = ["who", "pathname", "sha256", "label", "source"]

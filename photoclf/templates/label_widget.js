@@ -549,7 +549,9 @@ class Desk {
     else if (inPages) this.showPage(hadKeys);
     else this.showImage();
     // What had the focus may be gone; the next key would be Jupyter's.
-    if (hadKeys && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
+    const { activeElement } = document;
+    const gone = !this.root.contains(activeElement) || activeElement.closest("[hidden]");
+    if (hadKeys && gone) this.root.focus({ preventScroll: true });
     this.showHistory();
     this.want();
     const name = state.image && !inPages ? ` ${state.image.name}` : "";
@@ -724,8 +726,10 @@ class Desk {
   }
 
   turnCell(cell) {
-    const turns = ["photo", "other", ""];
-    if (cell) this.label(cell, turns[(turns.indexOf(cell.dataset.label) + 1) % turns.length]);
+    if (!cell) return;
+    const { proposed, label } = cell.dataset;
+    const turns = proposed === "" ? ["", "photo", "other"] : [proposed, proposed === "photo" ? "other" : "photo", ""];
+    this.label(cell, turns[(turns.indexOf(label) + 1) % turns.length]);
   }
 
   label(cell, label) {
