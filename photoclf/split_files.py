@@ -122,6 +122,6 @@ def check_not_frozen(workspace: Workspace, path: Path, table: pd.DataFrame | Non
         raise SplitError(
             f"A split is frozen once runs were trained on it. Received: another split, with"
             f" {len(runs)} runs on the present one ({runs[-1]}).\n- {before}\n+ {after}\n"
-            f"Use another --workspace, or move {path} away: runs on different splits are never"
-            " compared."
+            f"To learn from new labels, grow a split: photoclf split --grow NAME. Else use another"
+            f" --workspace, or move {path} away: runs on different splits are never compared."
         )

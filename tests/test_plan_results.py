@@ -67,7 +67,7 @@ def test_an_unknown_split_is_refused_at_once_with_the_near_one(planned):
         Workspace(planned.root, "witout_2")
     told = call("train", "--workspace", planned.root, "--split", "../split")
     assert told.exit_code == 2
-    assert "must be one of the plan's" in told.output
+    assert "must be one of data/splits" in told.output
 
 
 def test_without_a_plan_the_error_says_how_to_make_one(tmp_path):
