@@ -27,6 +27,7 @@ NAMES = (
     "05_compare_runs",
     "06_evaluate",
     "07_predict_unlabelled",
+    "08_label",
 )
 ALL_NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("name", ALL_NAMES)
@@ -198,6 +199,7 @@ def executed(tmp_path_factory):
         "05_compare_runs": {},
         "06_evaluate": archive,
         "07_predict_unlabelled": archive,
+        "08_label": {**archive, "by": "unlabelled", "who": "anna"},
     }
     with contextlib.chdir(folder):  # papermill's own parameters are relative to it
         for name, values in parameters.items():
