@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache
-from photoclf.classifier import Classifier, score_cached
+from photoclf.cached_scores import score_cached
+from photoclf.classifier import Classifier
 from photoclf.figures import measured, number
 from photoclf.metrics import classification_metrics, confusion
 from photoclf.paths import Workspace, release_folder

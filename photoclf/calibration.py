@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
 
+from photoclf.temperature import log_odds
 from photoclf.weighted_metrics import check_scores
 
 # Images that are told apart without an error say nothing of how sure a model may be.
 LIMITS = (0.25, 4.0)
-_LEAST = 1e-7  # float32 has nothing between this and certainty
 
 
 def fit_temperature(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -36,33 +35,10 @@ def fit_temperature(labels: ArrayLike, scores: ArrayLike) -> float:
     y, s = check_scores(labels, scores)
     if y.min() == y.max():
         return 1.0
-    signed = _log_odds(s) * (2 * y - 1)
+    signed = log_odds(s) * (2 * y - 1)
 
     def loss(log_temperature: float) -> float:
         return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
 
     found = minimize_scalar(loss, bounds=tuple(np.log(LIMITS)), method="bounded")
     return float(np.exp(found.x))
-
-
-def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """Divide scores' log-odds by a temperature.
-
-    Args:
-        scores: P(photo) in [0, 1], shape (n,).
-        temperature: Over 0; 1 leaves the scores as they are.
-
-    Returns:
-        P(photo) of the same dtype.
-
-    Example:
-        >>> tempered(np.array([0.5, 0.9]), 2.0).round(2).tolist()
-        [0.5, 0.75]
-    """
-    if temperature == 1:
-        return scores
-    return expit(_log_odds(scores) / temperature).astype(scores.dtype)
-
-
-def _log_odds(scores: np.ndarray) -> np.ndarray:
-    return logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST))

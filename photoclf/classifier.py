@@ -1,25 +1,27 @@
 """An exported model, ready to score images without TensorFlow."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from photoclf.cache import PixelCache
-from photoclf.calibration import tempered
-from photoclf.decode import DECODER_VERSION
-from photoclf.errors import RunError
-from photoclf.files import sha256_file
-from photoclf.quiet import quiet_stderr
-from photoclf.run import Run
-from photoclf.triage import Band
+from photoclf.band import Band
+from photoclf.decode import decode_image
+from photoclf.errors import PhotoclfError
+from photoclf.exported import ExportedModel
+from photoclf.fitting import fitted, on_white
+from photoclf.paths import release_folder
+from photoclf.run_folder import RunFolder
+from photoclf.scorer import Scorer
+from photoclf.shipped import NAME as RELEASE
+from photoclf.workers import available_threads
 
-BATCH_SIZE = 32
-# Cached images taken into memory at once: 120 MB at the reference's 400 px.
-_CHUNK = 256
+
+class ImageError(PhotoclfError, ValueError):
+    """What should be scored isn't an image."""
 
 
 @dataclass(frozen=True)
@@ -27,39 +29,29 @@ class Classifier:
     """An exported model, ready to score images.
 
     Args:
-        image_size: Side of the square that the model sees, in px.
-        fit: How images fill it, see `decode.decode_image`.
-        threshold: Score from which an image is called a photograph, 0 to 1.
-        band: Scores between which a person decides, see `triage`; without an evaluation both ends
-            are the threshold.
-        temperature: What the model's log-odds are divided by, see `calibration`.
-        interpreter: The loaded LiteRT interpreter.
+        model: The model, and what it decides by.
+        scorers: One a thread.
 
     Example:
-        >>> classifier = Classifier.load(run)                            # doctest: +SKIP
-        >>> classifier.scores(np.zeros((1, 128, 128, 3), np.uint8)).shape  # doctest: +SKIP
-        (1,)
+        >>> classifier = Classifier.load("release")                          # doctest: +SKIP
+        >>> classifier(["scans/0001.jpg", "scans/0002.tif"])                 # doctest: +SKIP
+        array([0.9987, 0.0021], dtype=float32)
     """
 
-    image_size: int
-    fit: str
-    threshold: float
-    band: Band
-    temperature: float
-    interpreter: Any
+    model: ExportedModel
+    scorers: tuple[Scorer, ...]
 
     @classmethod
     def load(
-        cls, run: Run, *, as_trained: bool = False, threads: int | None = None
+        cls, run: RunFolder | Path | str, *, as_trained: bool = False, threads: int | None = None
     ) -> "Classifier":
-        """Load a run's exported model, checked against its recorded hash.
+        """Load an exported model, checked against its recorded hash.
 
         Args:
-            run: A run that was exported, or the release.
-            as_trained: Whether to leave out what came after training: threshold and temperature
-                that evaluation chose, or that the release brings. They are 0.5 and 1 then, as they
-                are before evaluation.
-            threads: Processor threads for inference; all by default.
+            run: A run that was exported, its folder, or `release` for the one that comes with the
+                project.
+            as_trained: Whether to leave out what came after training, see `ExportedModel.of`.
+            threads: Images scored at once, one a processor thread; as many as there are by default.
 
         Returns:
             The classifier.
@@ -68,28 +60,37 @@ class Classifier:
             RunError: If the model is missing, isn't the one that was recorded, or was trained on
                 pixels of another decoder version.
         """
-        # Here and not at the top: only those who score pay for loading it.
-        from ai_edge_litert.interpreter import Interpreter
+        if not isinstance(run, RunFolder):
+            run = RunFolder(release_folder() if run == RELEASE else Path(run))
+        return cls.of(ExportedModel.of(run, as_trained=as_trained), threads=threads)
 
-        facts = _checked_facts(run)
-        threshold, temperature, band = (0.5, 1.0, None) if as_trained else _chosen(run)
-        with quiet_stderr():  # it announces its delegate each time
-            interpreter = Interpreter(
-                model_content=run.exported_model.read_bytes(),
-                num_threads=threads or os.cpu_count(),
-            )
-            interpreter.allocate_tensors()
-        return cls(
-            image_size=facts["image_size"],
-            fit=facts["fit"],
-            threshold=threshold,
-            band=band or Band(threshold, threshold),
-            temperature=temperature,
-            interpreter=interpreter,
-        )
+    @classmethod
+    def of(cls, model: ExportedModel, *, threads: int | None = None) -> "Classifier":
+        """Make a classifier of an exported model, see `load`."""
+        return cls(model, tuple(Scorer(model) for _ in range(threads or available_threads())))
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the model sees, in px."""
+        return self.model.image_size
+
+    @property
+    def fit(self) -> str:
+        """How images fill it, see `decode.decode_image`."""
+        return self.model.fit
+
+    @property
+    def threshold(self) -> float:
+        """Score from which an image is called a photograph."""
+        return self.model.threshold
+
+    @property
+    def band(self) -> Band:
+        """Scores between which a person decides."""
+        return self.model.band
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
-        """Score images.
+        """Score images that have the model's size.
 
         Args:
             pixels: uint8 RGB (n, image_size, image_size, 3), as `decode_image` returns them.
@@ -97,76 +98,48 @@ class Classifier:
         Returns:
             P(photo), float32 (n,), in [0, 1].
         """
-        batches = [
-            self._score_batch(pixels[start : start + BATCH_SIZE])
-            for start in range(0, len(pixels), BATCH_SIZE)
-        ]
-        scores = np.concatenate(batches) if batches else np.empty(0, np.float32)
-        return tempered(scores, self.temperature)
+        return self._each(pixels, lambda image: image)
 
-    def _score_batch(self, pixels: np.ndarray) -> np.ndarray:
-        facts = self.interpreter.get_input_details()[0]
-        if tuple(facts["shape"]) != pixels.shape:
-            self.interpreter.resize_tensor_input(facts["index"], pixels.shape)
-            self.interpreter.allocate_tensors()
-            facts = self.interpreter.get_input_details()[0]
-        self.interpreter.set_tensor(facts["index"], pixels.astype(facts["dtype"]))
-        self.interpreter.invoke()
-        output = self.interpreter.get_output_details()[0]["index"]
-        return self.interpreter.get_tensor(output).reshape(len(pixels)).astype(np.float32)
+    def __call__(self, images: Iterable[str | Path | bytes | np.ndarray]) -> np.ndarray:
+        """Score images of any size, decoded in this process.
 
+        A file that hangs or kills its decoder takes the process along; `predict.predict_folder`
+        is for files of unknown origin.
 
-def score_cached(
-    classifier: Classifier, cache: PixelCache, pathnames: Sequence[str] | pd.Series
-) -> np.ndarray:
-    """Score images of a pixel cache, a few hundred in memory at once.
+        Args:
+            images: Paths, files' bytes, or uint8 pixels, RGB (height, width, 3) or grey
+                (height, width); sizes may differ. All are held in memory.
 
-    Returns:
-        P(photo), float32, one a pathname.
-    """
-    rows = cache.rows(pathnames)
-    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-    scores = [classifier.scores(cache.pixels[chunk]) for chunk in chunks]
-    return np.concatenate(scores) if scores else np.empty(0, np.float32)
+        Returns:
+            P(photo), float32 (n,), in [0, 1], in their order. `classifier.band.triage` decides.
 
+        Raises:
+            DecodeError: If a file can't be read or decoded; its `reason` says why.
+            ImageError: If pixels have another shape or dtype.
+        """
+        return self._each(list(images), self._pixels)
 
-def _chosen(run: Run) -> tuple[float, float, Band | None]:
-    """Return threshold, temperature and review band: the evaluation's, else the release's own."""
-    release = run.release or {"threshold": 0.5, "temperature": 1.0}  # checked in any case
-    if not run.is_evaluated:
-        return release["threshold"], release["temperature"], None
-    try:
-        chosen = run.read_object("eval/metrics.json", "threshold", "temperature", "review")
-        band = Band(chosen["review"]["point"]["low"], chosen["review"]["point"]["high"])
-        return float(chosen["threshold"]), float(chosen["temperature"]), band
-    except (RunError, TypeError, ValueError, LookupError) as error:
-        raise RunError(
-            f"eval/metrics.json of {run.run_id} must hold threshold, temperature and review band."
-            " Received: another content, or an earlier version's. Evaluate it again: photoclf"
-            f" evaluate --run {run.run_id}."
-        ) from error
+    def _each(self, images: Sequence[Any] | np.ndarray, pixels_of: Callable) -> np.ndarray:
+        scores = np.empty(len(images), np.float32)
+        threads = len(self.scorers)
 
+        def work(first: int) -> None:
+            for i in range(first, len(images), threads):
+                scores[i] = self.scorers[first].score(pixels_of(images[i]))
 
-def _checked_facts(run: Run) -> dict[str, Any]:
-    facts_path = run.folder / "model.json"
-    if not run.exported_model.is_file() or not facts_path.is_file():
-        raise RunError(
-            f"A run must have an exported model to predict. Received: {run.run_id} without"
-            " model.tflite and model.json. Train it to its end, or when it has a `done`, delete the"
-            f" folder {run.folder} and train again."
-        )
-    facts = run.read_object("model.json", "image_size", "fit", "decoder_version", "sha256")
-    # What a run finished with stands above a note that may have been changed with the file.
-    done = run.read_object("done", "sha256")["sha256"] if run.done else {}
-    expected, received = done.get("model.tflite", facts["sha256"]), sha256_file(run.exported_model)
-    if received != expected:
-        raise RunError(
-            f"The exported model of {run.run_id} must be the file that was recorded.\n"
-            f"- {expected}\n+ {received}\nRestore it, or delete {run.folder} and train again."
-        )
-    if facts["decoder_version"] != DECODER_VERSION:
-        raise RunError(
-            f"A model must see the pixels it was trained on. Received: {run.run_id}, trained with"
-            f" decoder version {facts['decoder_version']}; this is {DECODER_VERSION}. Train again."
-        )
-    return facts
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
+        return scores
+
+    def _pixels(self, image: str | Path | bytes | np.ndarray) -> np.ndarray:
+        if not isinstance(image, np.ndarray):
+            return decode_image(image, self.image_size, self.fit)
+        good = image.dtype == np.uint8 and image.size and image.shape[2:] in ((), (3,))
+        if not good or image.ndim < 2:
+            raise ImageError(
+                "Pixels must be uint8, (height, width, 3) or (height, width). Received:"
+                f" {image.dtype} {image.shape}. Scale them to 0 … 255 first."
+            )
+        rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+        square = fitted(rgb, self.image_size, self.fit)
+        return on_white(square, self.image_size) if self.fit == "letterbox" else square

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from photoclf import cli_archive, cli_labels, cli_recipes, cli_reports, options
+from photoclf import cli_archive, cli_labels, cli_predict, cli_recipes, cli_reports, options
 from photoclf.config import RunConfig
 from photoclf.paths import Workspace
 
@@ -123,28 +123,7 @@ def _show_plan(workspace: Workspace) -> None:
 main.add_command(cli_reports.evaluate)
 
 
-@main.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@options.workspace
-@options.run_id
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    show_default="reports/<run>/predictions.csv",
-    help="File for the predictions.",
-)
-def predict(workspace: Workspace, folder: Path, run_id: str, out: Path | None) -> None:
-    """Predict every file below FOLDER, without TensorFlow."""
-    from photoclf import steps
-    from photoclf.predict import summarise
-
-    run = steps.find_run_named(workspace, run_id, or_release=True)
-    out = out or workspace.reports / run.run_id / "predictions.csv"
-    predictions = steps.predict(workspace, folder, run, out=out, progress=True)
-    counts = ", ".join(f"{what} {n}" for what, n in summarise(predictions).items())
-    review = int((predictions.triage == "review").sum())
-    told = f"; {review} of them in the review band" if review else ""
-    click.echo(f"{len(predictions)} files, by {run.run_id}: {counts}{told}\n{out}")
+main.add_command(cli_predict.predict)
 
 
 main.add_command(cli_labels.label)

@@ -1,9 +1,9 @@
-"""Where trials run: a Dask cluster on this machine, or one that is there already."""
+"""Where trials and shards run: a Dask cluster on this machine, or one that is there already."""
 
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _ANSWER_SECONDS = 15
-# A trial that takes its worker along is tried elsewhere; Dask alone would give up after three.
+# What takes its worker along is tried elsewhere; Dask alone would give up after three.
 _ALLOWED_FAILURES = 100
 
 
 class ClusterError(PhotoclfError):
-    """A cluster can't be reached, or its workers can't run trials."""
+    """A cluster can't be reached, or its workers can't work."""
 
 
 @contextmanager
-def open_cluster(jobs: int, scheduler: str = "", see: Path | None = None) -> Iterator["Client"]:
-    """Open a cluster for trials: each worker is a process that runs one trial at a time.
+def open_cluster(jobs: int, scheduler: str = "", see: Sequence[Path] = ()) -> Iterator["Client"]:
+    """Open a cluster: each worker is a process that does one piece of work at a time.
 
     Args:
         jobs: Workers of a cluster of our own; it isn't reachable from other machines.
         scheduler: Address of a cluster that is there, such as `tcp://10.0.0.5:8786`; a cluster of
             our own when empty.
-        see: A folder that all workers must see: they share the workspace's disk.
+        see: Folders that all workers must see under the same path: they share disks.
 
     Yields:
         A client of the cluster.
@@ -103,7 +103,7 @@ async def _answer(scheduler: str) -> None:
         await comm.close()
 
 
-def _check_workers(client: "Client", see: Path | None) -> None:
+def _check_workers(client: "Client", see: Sequence[Path]) -> None:
     try:
         client.wait_for_workers(1, timeout=_ANSWER_SECONDS)
     except TimeoutError as error:
@@ -111,25 +111,25 @@ def _check_workers(client: "Client", see: Path | None) -> None:
             "A cluster must have a worker. Received: a scheduler with none. Start some:"
             f" dask worker {client.scheduler.address} --nthreads 1"
         ) from error
-    folder = str(see) if see else None
+    folders = [str(folder) for folder in see]
 
     # An inner function travels by value: a worker without the package can still say so.
-    def facts() -> tuple[bool, bool]:
+    def facts() -> tuple[bool, list[str]]:
         import importlib.util
         import os
 
         has_package = importlib.util.find_spec("photoclf") is not None
-        return has_package, folder is None or os.path.isdir(folder)
+        return has_package, [folder for folder in folders if not os.path.isdir(folder)]
 
     found = client.run(facts)
-    for worker, (has_package, sees) in found.items():
+    for worker, (has_package, unseen) in found.items():
         if not has_package:
             raise ClusterError(
                 f"A worker must have photoclf installed. Received: {worker} without it. Start it"
                 " from an environment with the same lock."
             )
-        if not sees:
+        if unseen:
             raise ClusterError(
-                f"A worker must see the workspace's disk. Received: {worker}, which doesn't see"
-                f" {see}. Mount it there under the same path."
+                f"A worker must see the disks that it works on. Received: {worker}, which doesn't"
+                f" see {unseen[0]}. Mount it there under the same path."
             )

@@ -11,8 +11,9 @@ import pandas as pd
 from photoclf.alarms import find_alarms
 from photoclf.baselines import baseline_metadata, baseline_other, baseline_release
 from photoclf.cache import build_cache
-from photoclf.calibration import fit_temperature, tempered
-from photoclf.classifier import Classifier, score_cached
+from photoclf.cached_scores import score_cached
+from photoclf.calibration import fit_temperature
+from photoclf.classifier import Classifier
 from photoclf.errors import RunError, TableError
 from photoclf.evaluation import Evaluation, read_evaluation
 from photoclf.figures import measured
@@ -24,9 +25,10 @@ from photoclf.review_plan import Terms, plan_review, review_figures
 from photoclf.runs import Run, is_on_split, list_runs
 from photoclf.schema import AUDIT, EVALUATION, OPENINGS, SUSPECTS, check_table
 from photoclf.split import split_hash
-from photoclf.split_files import split_to_evaluate
+from photoclf.split_files import hashes_with_same_test, split_to_evaluate
 from photoclf.subgroups import subgroup_rates
 from photoclf.tables import read_table, write_table
+from photoclf.temperature import tempered
 from photoclf.thresholds import ThresholdRule, choose_threshold
 
 
@@ -119,7 +121,9 @@ def evaluate(
         "subgroups": rates,
         "review": review_figures(plan, val, test, threshold, terms, len(split), **told),
         "test_openings": _openings(run, openings, split_hash(split)),
-        "test_opened_by_other_runs": _other_openings(run, workspace, split_hash(split)),
+        "test_opened_by_other_runs": _other_openings(
+            run, workspace, hashes_with_same_test(workspace, split)
+        ),
     }
     figures["alarms"] = find_alarms(figures, test.score.to_numpy())
     _forget_others(run, figures)
@@ -223,12 +227,12 @@ def _openings(run: Run, openings: pd.DataFrame, split: str) -> int:
     return int((openings.split_hash == split).sum()) + before
 
 
-def _other_openings(run: Run, workspace: Workspace, split: str) -> list[str]:
+def _other_openings(run: Run, workspace: Workspace, splits: set[str]) -> list[str]:
     others = []
     for other in list_runs(workspace.models):
         path = other.eval_folder / "openings.csv"
         if other.run_id == run.run_id or not path.is_file():
             continue
-        if (read_table(path, OPENINGS).split_hash == split).any():
+        if read_table(path, OPENINGS).split_hash.isin(splits).any():
             others.append(other.run_id)
     return others

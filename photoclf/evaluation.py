@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photoclf.band import Band
 from photoclf.errors import RunError, TableError, check_one_of
 from photoclf.files import sha256_file
 from photoclf.run import Run
 from photoclf.schema import EVALUATION
 from photoclf.subgroups import GROUPINGS
 from photoclf.tables import read_table
-from photoclf.triage import Band
 
 _NEEDED = ("threshold", "temperature", "val", "test", "review", "subgroups", "alarms", "left_out",
            "test_openings", "test_opened_by_other_runs", "predictions_sha256")  # fmt: skip

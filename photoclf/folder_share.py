@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.evaluation import read_evaluation
+from photoclf.exported import chosen
 from photoclf.prevalence import ShareEstimate, estimate_share
 from photoclf.run import Run
 
@@ -32,7 +33,8 @@ def estimate_shares(
         a release also knows those on sources that it never saw, which is what a new client's
         folder is. Where nothing can be estimated, the estimate's `problem` says why.
     """
-    called = (predictions.decision[predictions.decision != ""] == "photo").to_numpy()
+    # By the single threshold, as the known rates are: a band leaves some to a person.
+    called = (predictions.score.dropna() >= chosen(run)[0]).to_numpy()
     rates = _known_rates(run)
     if not len(called) or not rates:
         return {ON_TEST: _nothing(run, called)}

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from photoclf.errors import TableError, did_you_mean
+from photoclf.escaping import unescape_pathname
 from photoclf.finite_sample import hypergeometric_interval, sample_size
 from photoclf.intervals import exact_interval
 from photoclf.prevalence import ShareEstimate
 from photoclf.schema import CHECK_SHEET, LABELS
-from photoclf.tables import read_raw, unescape_pathname, write_table
+from photoclf.tables import read_raw, write_table
 
 ALLOWED = (LABELS[1], LABELS[0])
 
@@ -133,15 +134,21 @@ def read_sheet(path: Path) -> pd.DataFrame:
 
 
 def judge_sheet(
-    sheet: pd.DataFrame, predictions: pd.DataFrame, seed: int, estimate: ShareEstimate | None = None
+    sheet: pd.DataFrame,
+    predictions: pd.DataFrame,
+    seed: int,
+    threshold: float,
+    estimate: ShareEstimate | None = None,
 ) -> HumanCheck:
     """Tell what a labelled sheet says of its folder.
 
     Args:
-        sheet: A `schema.CHECK_SHEET` frame; its names and labels count, decisions are taken from
-            the predictions.
+        sheet: A `schema.CHECK_SHEET` frame; its names and labels count, scores are taken from the
+            predictions.
         predictions: The `schema.PREDICTIONS` frame that it was drawn from.
         seed: The seed that it was drawn with.
+        threshold: Score from which an image is called a photograph, also where a band leaves it to
+            a person.
         estimate: The adjusted estimate to compare with.
 
     Returns:
@@ -165,9 +172,9 @@ def judge_sheet(
     missing = int((sheet.label == "").sum())
     if missing or not images:
         return HumanCheck(population, images, missing)
-    decision = sheet.pathname.map(predictions.set_index("pathname").decision)
-    photo, called = sheet.label == "photo", decision == "photo"
-    all_called = int((predictions.decision == "photo").sum())
+    scores = sheet.pathname.map(predictions.set_index("pathname").score)
+    photo, called = sheet.label == "photo", scores >= threshold
+    all_called = int((predictions.score >= threshold).sum())
     check = HumanCheck(
         population,
         images,

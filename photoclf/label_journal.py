@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from photoclf.errors import TableError, check_one_of
-from photoclf.locks import locked
+from photoclf.escaping import escape_pathname, unescape_pathname
+from photoclf.locks import BusyError, locked
 from photoclf.schema import JOURNAL, check_table
-from photoclf.tables import escape_pathname, unescape_pathname
 
 PHOTO, OTHER, UNSURE, WITHDRAWN = "photo", "other", "unsure", "withdrawn"
 SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled")
@@ -80,6 +80,8 @@ class LabelJournal:
         try:
             with locked(self.path.with_name(f".{self.path.name}.lock")):
                 self._write(line)
+        except BusyError as error:  # a disk that knows no locks
+            raise TableError(f"{error} The decision on {pathname!r} was NOT kept.") from error
         except OSError as error:
             raise TableError(
                 f"A decision must be written before the next one. Received: {error.strerror}, for"

@@ -1,52 +1,19 @@
 """Archive folder → every file in it, and the `pathname;label` table of the labelled ones."""
 
 import os
-import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
 from photoclf.errors import ArchiveError, TableError, did_you_mean
+from photoclf.escaping import unescape_pathname
+from photoclf.listing import check_inside, class_folder, walk_files, why_ignored
 from photoclf.schema import MANIFEST, check_table
-from photoclf.tables import read_raw, unescape_pathname
+from photoclf.tables import read_raw
 
 POSITIVE_FOLDER = "Photo"
 IGNORED_FOLDERS = ("Dataset_L2", "Photo_2")
-
-_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
-
-
-def walk_files(archive: Path) -> Iterator[tuple[str, int, int, str]]:
-    """List every file below a folder in the order of the pathnames, without opening any.
-
-    Links to folders aren't followed, so that no loop is endless and no file counted twice. Memory
-    holds the names in the folders on the way alone, however many files there are.
-
-    Args:
-        archive: The folder.
-
-    Yields:
-        `pathname` (relative, with `/`), `bytes`, `mtime_ns` and `problem`: empty, `special_file` (a
-        pipe, socket or device), `link_to_folder`, `folder_no_permission` (a folder whose files
-        can't be listed; its name ends with `/`, and the archive's own is `.`) or `vanished`.
-    """
-    root = os.path.join(archive, "")
-    # Names with the first to come last. A folder's ends with `/`, so that it sorts as its files do.
-    waiting = [[""]]
-    while waiting:
-        if not waiting[-1]:
-            waiting.pop()
-            continue
-        name = waiting[-1].pop()
-        if name and not name.endswith("/"):
-            yield _facts(name, root + name)
-            continue
-        try:
-            # A set: a folder that changes while it is read may list a name twice.
-            waiting.append(sorted(set(_names_in(root, name)), reverse=True))
-        except OSError:
-            yield name or ".", 0, 0, "folder_no_permission"
 
 
 def list_files(archive: Path) -> pd.DataFrame:
@@ -86,27 +53,6 @@ def scan_archive(
     _check_classes(sorted(classes), positive_folder, ignored_folders, str(archive))
     labels = [int(class_folder(name) == positive_folder) for name in names]
     return check_table(pd.DataFrame({"pathname": names, "label": labels}), MANIFEST)
-
-
-def why_ignored(pathname: str, ignored_folders: Collection[str] = ()) -> str:
-    """Tell why a file has no label by its name alone.
-
-    Returns:
-        `system_file`, `ignored_folder`, `no_class_folder`, or an empty text.
-    """
-    name = pathname.rsplit("/", 1)[-1]
-    hidden = any(part.startswith(".") for part in pathname.split("/"))
-    if hidden or name.lower() in _SYSTEM_NAMES or name.lower().endswith(".ini"):
-        return "system_file"
-    folder = class_folder(pathname)
-    if folder in ignored_folders:
-        return "ignored_folder"
-    return "" if folder else "no_class_folder"
-
-
-def class_folder(pathname: str) -> str:
-    """Return a pathname's first folder, empty for a file at the archive's root."""
-    return pathname.split("/", 1)[0] if "/" in pathname else ""
 
 
 def source_folder(pathname: str) -> str:
@@ -164,25 +110,6 @@ def files_gone(first: str, gone: int, named: int, archive: Path, origin: str) ->
     )
 
 
-def _names_in(root: str, folder: str) -> Iterator[str]:
-    with os.scandir(root + folder) as entries:
-        for entry in entries:
-            inner = "/" if entry.is_dir(follow_symlinks=False) else ""
-            yield f"{folder}{entry.name}{inner}"
-
-
-def _facts(pathname: str, place: str) -> tuple[str, int, int, str]:
-    try:
-        facts = os.stat(place)
-    except OSError:  # a broken link, or a file that went while we looked
-        return pathname, 0, 0, "vanished"
-    if stat.S_ISREG(facts.st_mode):
-        return pathname, facts.st_size, facts.st_mtime_ns, ""
-    if stat.S_ISDIR(facts.st_mode):
-        return pathname, 0, 0, "link_to_folder"
-    return pathname, facts.st_size, facts.st_mtime_ns, "special_file"
-
-
 def _no_archive(archive: Path, what: str) -> ArchiveError:
     return ArchiveError(
         f"An archive must hold files. Received: {archive}, {what}. Check the folder's name."
@@ -234,9 +161,5 @@ def _check_pathnames(pathnames: pd.Series, path: Path) -> None:
             f"A pathname must stand once. Received: {twice.iloc[0]!r} twice in {path}."
             " Remove one of the rows."
         )
-    outside = [n for n in pathnames if not n or n.startswith("/") or ".." in n.split("/")]
-    if outside:
-        raise TableError(
-            f"A pathname must be relative to the archive and inside it. Received: {outside[0]!r}"
-            f" in {path}. Correct it, or scan again: photoclf scan --archive DIR."
-        )
+    for name in pathnames:
+        check_inside(name, str(path))

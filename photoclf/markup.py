@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-from photoclf.tables import escape_pathname
+from photoclf.escaping import escape_pathname
 
 JPEG_QUALITY = 80
 

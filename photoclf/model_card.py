@@ -44,6 +44,7 @@ def model_card(run: Run, release: Mapping[str, Any]) -> str:
         f"- Scores are divided by the temperature {release['temperature']:.3f} (least log-loss on"
         f" val); {release['threshold']:.3f} or more is a photograph, the threshold at which"
         " photographs and the hardest other kind err alike on left-out sources.",
+        *_review(release.get("review")),
         f"- `model.tflite`, SHA-256 `{facts['sha256']}`; its scores are within"
         f" {facts['max_abs_difference']:.1g} of Keras's on {facts['images']} images, with the same"
         " decisions.",
@@ -252,3 +253,17 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     names = list(header)
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _review(review: Mapping[str, Any] | None) -> list[str]:
+    if review is None or review["promise"] is None:
+        return []
+    promise = review["promise"]
+    return [
+        f"- Scores from {review['low']:.3f} to under {review['high']:.3f} are left to a person"
+        " (`review`), until it is evaluated on an archive of its user's own:"
+        f" {review['reviewed']:.1%} of the {review['images']} val images. Of images like these, at"
+        f" most {promise['missed']:.1%} of the photographs are missed unseen and at most"
+        f" {promise['false']:.1%} of the others called one, with {promise['confidence']:.0%}"
+        " confidence; on sources that it never saw this doesn't hold."
+    ]

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from photoclf.band import Band
 from photoclf.errors import ConfigError
 from photoclf.intervals import clustered_interval, draw_weights, spread_interval
-from photoclf.triage import Band, count_cells, shares_at
+from photoclf.triage import count_cells, shares_at
 from photoclf.weighted_metrics import check_scores
 
 PHOTO_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)

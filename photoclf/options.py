@@ -137,7 +137,7 @@ run_id = click.option(
     "--run",
     "run_id",
     default="",
-    show_default="the chosen run; to predict, the release while none is chosen",
+    show_default="the chosen run",
     help="Name of a run in models/, or `release`.",
 )
 _share = click.FloatRange(0, 1, min_open=True, max_open=True)

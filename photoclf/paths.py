@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,6 +211,25 @@ def remember_archive(workspace: Workspace, archive: Path) -> None:
     if remembered_archive(workspace) != archive:
         with replacing(workspace.archive_note) as file:
             file.write(f"{archive}\n".encode("utf-8", "surrogateescape"))
+
+
+def check_outside(out: Path, sources: Sequence[Path | None], what: str) -> None:
+    """Check that a file doesn't go where images come from.
+
+    Args:
+        out: The file to write.
+        sources: Folders in which nothing is written.
+        what: What the file is, for the error.
+
+    Raises:
+        ConfigError: If it lies in one of them.
+    """
+    for source in sources:
+        if source is not None and out.resolve().is_relative_to(source.resolve()):
+            raise ConfigError(
+                f"The {what} must go outside of what is predicted. Received: {out}, in"
+                f" {source}, where nothing is written. Give another --out FILE."
+            )
 
 
 def find_notebook(name: str) -> Path:

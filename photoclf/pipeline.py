@@ -15,7 +15,8 @@ from photoclf.evaluation import read_evaluation
 from photoclf.files import sha256_file
 from photoclf.heat import HEAT
 from photoclf.journal import Journal
-from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, walk_files
+from photoclf.listing import walk_files
+from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER
 from photoclf.messages import LANGUAGES
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.report import FILE_NAMES, render_report

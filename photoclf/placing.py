@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from photoclf.errors import TableError
-from photoclf.manifest import class_folder, files_gone, source_folder, walk_files, why_ignored
+from photoclf.escaping import unescape_pathname
+from photoclf.listing import class_folder, walk_files, why_ignored
+from photoclf.manifest import files_gone, source_folder
 from photoclf.names import Names
-from photoclf.tables import read_raw, unescape_pathname
+from photoclf.tables import read_raw
 
 GROUPS_FILE = "groups.csv"
 """A file at the archive's root, `pathname;group`, that says which images belong together."""

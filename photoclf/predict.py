@@ -1,118 +1,273 @@
-"""Folder → predictions, with an exported model and without TensorFlow."""
+"""Files → predictions at the speed of decoding, with an exported model and without TensorFlow."""
 
-from collections import Counter
-from collections.abc import Iterator
+import functools
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from photoclf.classifier import BATCH_SIZE, Classifier
-from photoclf.decode import DecodeError, decode_images
+from photoclf.decode import DECODER_VERSION, MAX_MEMORY, MAX_SECONDS, DecodeError
 from photoclf.errors import ArchiveError
-from photoclf.manifest import list_files, why_ignored
-from photoclf.runs import Run
-from photoclf.schema import PREDICTIONS, check_table
-from photoclf.tables import write_table
-from photoclf.workers import Lost
+from photoclf.exported import ExportedModel
+from photoclf.listing import FileFacts, read_listed, walk_files, why_ignored
+from photoclf.prediction_file import (
+    Checkpoint,
+    PredictionWriter,
+    Row,
+    as_hashed,
+    claimed,
+    finished_counts,
+    read_checkpoints,
+)
+from photoclf.prediction_table import check_format, is_parquet, read_predictions, to_parquet
+from photoclf.run_folder import RunFolder
+from photoclf.scorer import score_file
+from photoclf.spool import Spool
+from photoclf.workers import Lost, isolated_map
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is predicted: every file below a folder, or those that a table names.
+
+    Args:
+        folder: The folder, with or without class folders. Nothing in it is changed.
+        table: A `;`-separated table with a column `pathname`, relative to the folder.
+    """
+
+    folder: Path
+    table: Path | None = None
+
+    def files(self) -> Iterator[FileFacts]:
+        """List the files, see `listing`: a folder's in the order of their names.
+
+        Raises:
+            ArchiveError: If the folder is missing.
+            TableError: If the table is no such table.
+        """
+        if not self.folder.is_dir():
+            raise ArchiveError(f"What is predicted must be a folder. Received: {self.folder}.")
+        return (
+            walk_files(self.folder) if self.table is None else read_listed(self.table, self.folder)
+        )
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What predicting came to.
+
+    Args:
+        out: The predictions.
+        counts: Files by decision, and those without one by status; they add up to all files.
+        kept: Files that an earlier, interrupted prediction had done; all when it was whole.
+    """
+
+    out: Path
+    counts: Mapping[str, int]
+    kept: int
+
+    def summary(self) -> dict[str, Any]:
+        """Tell `files`, those without a score by status, and shares of those with one."""
+        decided = {name: self.counts.get(name, 0) for name in ("photo", "other", "review")}
+        scored = sum(decided.values())
+        without = ("unreadable", "not_an_image", "ignored")
+        return {
+            "files": sum(self.counts.values()),
+            "kept": self.kept,
+            **decided,
+            **{name: self.counts.get(name, 0) for name in without},
+            **{f"{name}_share": decided[name] / max(scored, 1) for name in ("photo", "review")},
+        }
 
 
 def predict_folder(
     folder: Path,
-    run: Run,
+    run: RunFolder,
     *,
     out: Path | None = None,
     workers: int | None = None,
     progress: bool = False,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Predict every file below a folder.
 
     Args:
         folder: A folder of images, with or without class folders. Nothing in it is changed.
         run: The run whose exported model predicts.
-        out: Where to write the predictions; nowhere by default.
-        workers: Decoding processes, see `workers.isolated_map`; one a processor core by default.
+        out: Where to write the predictions, see `predict_files`; nowhere by default.
+        workers: See `predict_files`.
         progress: Whether to show a progress bar.
 
     Returns:
-        A `schema.PREDICTIONS` frame sorted by pathname, one row a file: `decision` at the single
-        threshold, and `triage`, which is `review` where the run's review band leaves it to a
-        person. Files without a score have neither, and a status and reason that say why.
+        A `schema.PREDICTIONS` frame sorted by pathname, one row a file: `score` is P(photo), 0 to
+        1; `decision` is `photo`, `other`, or `review` where the run's review band leaves it to a
+        person. Files without a score have no decision, and a status and reason that say why.
 
     Raises:
         ArchiveError: If the folder is missing or holds no file.
         RunError: If the run's model can't be used.
+        InTheWayError: If `out` is there and isn't what would be written.
     """
-    if not folder.is_dir():
-        raise ArchiveError(f"What is predicted must be a folder. Received: {folder}.")
-    files = list_files(folder)
-    if files.empty:
-        raise ArchiveError(f"What is predicted must hold files. Received: {folder}, empty.")
-    classifier = Classifier.load(run)
-    statuses = [_status(*row) for row in files[["pathname", "problem"]].itertuples(index=False)]
-    rows = [
-        {
-            "pathname": name,
-            "score": np.nan,
-            "decision": "",
-            "triage": "",
-            "status": status,
-            "reason": reason,
-        }
-        for name, (status, reason) in zip(files.pathname, statuses, strict=True)
-    ]
-    todo = [row for row in rows if row["status"] == "used"]
-    with tqdm(total=len(todo), desc="predict", unit="image", disable=not progress) as bar:
-        for batch, results in _decoded_batches(folder, todo, classifier, workers):
-            _score_rows(classifier, batch, results)
-            bar.update(len(batch))
-    predictions = check_table(pd.DataFrame(rows), PREDICTIONS)
     if out is not None:
-        write_table(predictions, out, PREDICTIONS)
-    return predictions
+        predict_files(Source(folder), run, out, workers=workers, progress=progress)
+        return read_predictions(out)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "predictions.csv"
+        predict_files(Source(folder), run, out, workers=workers, progress=progress)
+        return read_predictions(out)
 
 
-def summarise(predictions: pd.DataFrame) -> dict[str, int]:
-    """Count predictions by decision, and the files without one by status."""
-    what = predictions.decision.where(predictions.decision != "", predictions.status)
-    return dict(sorted(Counter(what).items()))
+def predict_files(
+    source: Source,
+    run: RunFolder,
+    out: Path,
+    *,
+    workers: int | None = None,
+    anew: bool = False,
+    progress: bool = False,
+) -> Predicted:
+    """Predict files and write one row each, as they come; memory stays flat in their number.
+
+    Killed at any time and called again, it goes on where it was and ends with the same bytes. Each
+    image is decoded and scored alone, in a process that may be lost to it, so that a score depends
+    neither on its neighbours nor on the number of processes. The files are listed first; one that
+    vanishes meanwhile has a row that says so. Beside `out` lies a note on what it was made with.
+
+    Args:
+        source: What is predicted.
+        run: The run whose exported model predicts.
+        out: `;`-separated UTF-8, or Parquet when it ends in `.parquet`.
+        workers: Processes that decode and score; one a processor core by default. 0 does it here,
+            unprotected.
+        anew: Whether other predictions that are there, and what was begun, make way; never what
+            somebody has changed since, or another file.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What it came to. Predictions that are whole and would come out the same are left as they
+        are.
+
+    Raises:
+        ArchiveError: If the folder is missing or nothing is there to predict.
+        RunError: If the run's model can't be used.
+        InTheWayError: If `out` is there and isn't what would be written.
+        PredictionError: If another process is writing it, or its disk is full.
+        ConfigError: If Parquet is wanted and pyarrow isn't installed.
+    """
+    check_format(out)
+    model = ExportedModel.of(run)
+    facts = made_with(run, model)
+    with claimed(out) as places, Spool(places.out.parent) as listed:
+        begun = read_checkpoints(places, facts, anew=anew)
+        points, listing = list_into(listed, source, begun, progress)
+        if places.out.exists():
+            counts = finished_counts(places, facts, listing, anew=anew)
+            if counts is not None:
+                return Predicted(places.out, counts, sum(counts.values()))
+        with closing(PredictionWriter(places, facts, points)) as writer:
+            _write_rows(writer, listed, source, model, points[-1].rows, workers, progress)
+            whole = to_parquet(places.partial) if is_parquet(out) else places.partial
+            return Predicted(places.out, writer.finish(whole), points[-1].rows)
 
 
-def _status(pathname: str, problem: str) -> tuple[str, str]:
+def list_into(
+    listed: Spool, source: Source, begun: list[Checkpoint], progress: bool
+) -> tuple[list[Checkpoint], str]:
+    """List the files that are to be predicted, as they are now.
+
+    Args:
+        listed: What they are put into.
+        source: Where they are.
+        begun: How far an earlier prediction came, see `read_checkpoints`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The checkpoints before which nothing has changed, and the hash of all that was listed.
+
+    Raises:
+        ArchiveError: If there is none, or the folder can't be read.
+    """
+    digest, points, waiting = hashlib.sha256(), begun[:1], begun[:0:-1]
+    files = tqdm(source.files(), desc="list", unit="file", disable=not progress, leave=False)
+    for number, facts in enumerate(files, 1):
+        if facts[0] == ".":
+            raise ArchiveError(f"A folder must be readable. Received: {source.folder}, {facts[3]}.")
+        listed.append(facts)
+        digest.update(as_hashed(facts))
+        while waiting and waiting[-1].rows == number:
+            point = waiting.pop()
+            if point.listing == digest.hexdigest():
+                points.append(point)
+    if not len(listed):
+        raise ArchiveError(
+            f"What is predicted must hold files. Received: {source.table or source.folder}, empty."
+        )
+    return points, digest.hexdigest()
+
+
+def _write_rows(
+    writer: PredictionWriter,
+    listed: Spool,
+    source: Source,
+    model: ExportedModel,
+    done: int,
+    workers: int | None,
+    progress: bool,
+) -> None:
+    for facts in islice(listed, done):
+        writer.pass_over(facts)
+    paths = (
+        source.folder / name
+        for name, _, _, problem in islice(listed, done, None)
+        if not _why_not(name, problem)
+    )
+    score = functools.partial(score_file, model=model)
+    scores = isolated_map(score, paths, workers=workers, seconds=MAX_SECONDS, memory=MAX_MEMORY)
+    bar = tqdm(total=len(listed), initial=done, desc="predict", unit="image", disable=not progress)
+    with closing(scores), bar:
+        for facts in islice(listed, done, None):
+            name, _, _, problem = facts
+            why_not = _why_not(name, problem)
+            row = (name, None, "", *why_not) if why_not else _row(name, next(scores), model)
+            writer.write(facts, row)
+            bar.update()
+    writer.checkpoint()
+
+
+def _why_not(name: str, problem: str) -> tuple[str, str] | None:
+    """Tell status and reason of a file that isn't read."""
     if problem:
         status = {"special_file": "not_an_image", "link_to_folder": "ignored"}
         return status.get(problem, "unreadable"), problem
-    ignored = why_ignored(pathname)
-    return ("ignored", ignored) if ignored == "system_file" else ("used", "")
+    ignored = why_ignored(name)
+    return ("ignored", ignored) if ignored == "system_file" else None
 
 
-def _decoded_batches(
-    folder: Path, rows: list[dict[str, Any]], classifier: Classifier, workers: int | None
-) -> Iterator[tuple[list[dict[str, Any]], list[np.ndarray | DecodeError | Lost]]]:
-    paths = (folder / row["pathname"] for row in rows)
-    results = decode_images(paths, classifier.image_size, classifier.fit, workers=workers)
-    with closing(results):
-        for start in range(0, len(rows), BATCH_SIZE):
-            batch = rows[start : start + BATCH_SIZE]
-            yield batch, list(islice(results, len(batch)))
+def _row(name: str, result: float | DecodeError | Lost, model: ExportedModel) -> Row:
+    if isinstance(result, float):
+        return name, result, str(model.band.triage(result)), "used", ""
+    status = "not_an_image" if result.reason == "not_an_image" else "unreadable"
+    return name, None, "", status, result.reason
 
 
-def _score_rows(
-    classifier: Classifier,
-    batch: list[dict[str, Any]],
-    results: list[np.ndarray | DecodeError | Lost],
-) -> None:
-    good = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
-    scores = classifier.scores(np.array([results[i] for i in good])) if good else np.empty(0)
-    ends = classifier.band.triage(scores)
-    for i, score, triage in zip(good, scores, ends, strict=True):
-        decision = "photo" if score >= classifier.threshold else "other"
-        batch[i] |= {"score": float(score), "decision": decision, "triage": str(triage)}
-    for row, result in zip(batch, results, strict=True):
-        if not isinstance(result, np.ndarray):
-            status = "not_an_image" if result.reason == "not_an_image" else "unreadable"
-            row |= {"status": status, "reason": result.reason}
+def made_with(run: RunFolder, model: ExportedModel) -> dict[str, Any]:
+    """Tell all that the rows depend on, but for the files."""
+    return {
+        "run_id": run.run_id,
+        "model_sha256": model.sha256,
+        "image_size": model.image_size,
+        "fit": model.fit,
+        "decoder_version": DECODER_VERSION,
+        "temperature": model.temperature,
+        "threshold": model.threshold,
+        "review_low": model.band.low,
+        "review_high": model.band.high,
+    }

@@ -20,7 +20,7 @@ def predict_contenders(scratch: Path) -> list[tuple[str, Callable[[], int]]]:
     Raises:
         RunError: If no release comes with the project.
     """
-    from photoclf.classifier import BATCH_SIZE, Classifier
+    from photoclf.classifier import Classifier
     from photoclf.explain import model_of
     from photoclf.runs import load_run
     from photoclf.shipped import NAME
@@ -32,7 +32,7 @@ def predict_contenders(scratch: Path) -> list[tuple[str, Callable[[], int]]]:
     return [
         (
             f"keras.predict at {side} px",
-            lambda: len(model.predict(pixels, batch_size=BATCH_SIZE, verbose=0)),
+            lambda: len(model.predict(pixels, batch_size=32, verbose=0)),
         ),
         ("release in LiteRT", lambda: len(classifier.scores(pixels))),
     ]

@@ -12,7 +12,8 @@ from photoclf.errors import TableError
 from photoclf.manifest import walk_files, why_ignored
 from photoclf.names import Names
 from photoclf.placing import InStep
-from photoclf.schema import AUDIT, PREDICTIONS
+from photoclf.prediction_table import read_prediction_chunks
+from photoclf.schema import AUDIT
 from photoclf.tables import read_chunks
 
 # Why a file wasn't examined that may be an image all the same: nobody has labelled it.
@@ -70,8 +71,7 @@ def predicted_files(path: Path) -> QueueFiles:
     Raises:
         TableError: If the file is missing or isn't such a table.
     """
-    columns = ("pathname", "score", "decision", "status")
-    frames = read_chunks(path, PREDICTIONS, columns)
+    frames = read_prediction_chunks(path)
     return _files(rows[rows.status == "used"].assign(label=None) for rows in frames)
 
 

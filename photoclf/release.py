@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from photoclf.cache import build_cache_for
-from photoclf.calibration import fit_temperature, tempered
+from photoclf.calibration import fit_temperature
 from photoclf.config import RunConfig
 from photoclf.errors import ConfigError
 from photoclf.evaluate import evaluate
@@ -24,6 +25,7 @@ from photoclf.models import KINDS
 from photoclf.paths import Workspace, resolve_archive
 from photoclf.plan_results import plan_results
 from photoclf.recipe_results import ENOUGH_PHOTOS
+from photoclf.review_plan import Terms, plan_review
 from photoclf.run import HEAD, RELEASE, TRAINED_ON, TRAINED_ON_DIGITS, Run, finish_run
 from photoclf.runs import load_run
 from photoclf.schema import STRESS
@@ -31,6 +33,7 @@ from photoclf.shipped import NAME
 from photoclf.split_files import find_split
 from photoclf.stress import stress
 from photoclf.tables import read_table
+from photoclf.temperature import tempered
 from photoclf.train import train
 from photoclf.training_views import is_frozen
 
@@ -95,6 +98,7 @@ def _decided(run: Run, left_out: LeftOut, workspace: Workspace) -> dict[str, Any
     return {
         "threshold": threshold,
         "temperature": temperature,
+        "review": review_band(val_scores, threshold, temperature),
         "threshold_rule": THRESHOLD_RULE,
         "run_id": run.run_id,
         "interval_level": 0.95,
@@ -103,6 +107,29 @@ def _decided(run: Run, left_out: LeftOut, workspace: Workspace) -> dict[str, Any
         "test": measured(test.label, test.score, threshold, test.group, draws=DRAWS, seed=seed),
         "left_out": left_out.figures(draws=DRAWS, seed=seed),
         "beside": _beside(workspace),
+    }
+
+
+def review_band(val_scores: pd.DataFrame, threshold: float, temperature: float) -> dict[str, Any]:
+    """Choose what the release leaves to a person where it isn't evaluated anew.
+
+    Args:
+        val_scores: A `schema.VAL_SCORES` frame of the trained run.
+        threshold: The release's.
+        temperature: The release's.
+
+    Returns:
+        `low` and `high`, what is promised of images like these, and how many they are.
+    """
+    val = val_scores.assign(score=tempered(val_scores.score.to_numpy(), temperature))
+    plan = plan_review(val, threshold, Terms(), len(val))
+    promise = None if plan.promise is None else asdict(plan.promise)
+    return {
+        "low": plan.band.low,
+        "high": plan.band.high,
+        "promise": promise,
+        "images": len(val),
+        "reviewed": float((plan.band.triage(val.score) == "review").mean()),
     }
 
 

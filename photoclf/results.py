@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from photoclf.tables import escape_pathname
+from photoclf.escaping import escape_pathname
 
 
 def folder_table(folder: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photoclf.band import Band
 from photoclf.errors import ConfigError
 from photoclf.figures import number
 from photoclf.operating import (
@@ -24,7 +25,7 @@ from photoclf.risk_control import (
     images_needed,
     least_promise,
 )
-from photoclf.triage import CELLS, Band, count_cells, coverage_risk, shares_at
+from photoclf.triage import CELLS, count_cells, coverage_risk, shares_at
 
 _MOST_IMAGES = 10**12
 # What nobody asked for may leave to a person at most.

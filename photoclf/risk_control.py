@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from photoclf.band import Band
 from photoclf.errors import ConfigError
-from photoclf.triage import Band
 from photoclf.weighted_metrics import ScoreError, check_scores, check_threshold
 
 # Stricter to looser; the first that can be proved and leaves little to review is promised when

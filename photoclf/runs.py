@@ -1,6 +1,5 @@
 """Many runs: listed, found, compared at their best epochs without TensorFlow, one chosen."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from photoclf.config import RunConfig
-from photoclf.errors import ConfigError, RunError, did_you_mean
+from photoclf.errors import ConfigError, RunError
 from photoclf.events import read_scalars, smooth
-from photoclf.files import read_json, write_json
+from photoclf.files import write_json
 from photoclf.paths import Workspace
 from photoclf.run import Run, create_run, finish_run, now, verify_run
+from photoclf.run_names import age, chosen_name, find_run_folder, list_run_folders
 from photoclf.schema import EVENTS, check_table
-from photoclf.shipped import NAME as RELEASE
-from photoclf.shipped import lay_release
 from photoclf.split import read_split, split_hash
 from photoclf.views import piece_keys
 
@@ -44,8 +42,7 @@ def list_runs(models: Path) -> list[Run]:
 
     Folders without a `config.json` are no runs.
     """
-    runs = [Run(path.parent) for path in Path(models).glob("*/config.json")]
-    return sorted((r for r in runs if r.run_id[0] != "." and r.run_id != RELEASE), key=_age)
+    return [Run(folder) for folder in list_run_folders(models)]
 
 
 def load_run(models: Path, run_id: str) -> Run:
@@ -54,19 +51,7 @@ def load_run(models: Path, run_id: str) -> Run:
     Raises:
         RunError: If there is no such run, or its folder lacks `config.json`.
     """
-    if run_id == RELEASE:
-        return Run(lay_release(models))
-    names = [run.run_id for run in list_runs(models)]
-    run = Run(Path(models) / run_id)
-    if run_id not in names:
-        if run_id and Path(run_id).name == run_id and run.folder.is_dir():
-            run.need("config.json")
-        known = f"{len(names)} runs in {models}" if names else f"no run in {models}"
-        raise RunError(
-            f"The run must be one of those in the models' folder. Received: {run_id!r}, with"
-            f" {known}.{did_you_mean(run_id, names)}"
-        )
-    return run
+    return Run(find_run_folder(models, run_id))
 
 
 def find_run(models: Path, config: RunConfig, split_hash: str) -> Run | None:
@@ -81,7 +66,7 @@ def find_run(models: Path, config: RunConfig, split_hash: str) -> Run | None:
         The newest such run, a finished one before an unfinished one; `None` if there is none.
     """
     same = [run for run in list_runs(models) if _is_of(run, config.resolved(), split_hash)]
-    return max(same, key=lambda run: (run.done, _age(run)), default=None)
+    return max(same, key=lambda run: (run.done, age(run.run_id)), default=None)
 
 
 def comparable_runs(workspace: Workspace) -> list[Run]:
@@ -176,19 +161,7 @@ def read_choice(path: Path, models: Path) -> Run:
     Raises:
         RunError: If no run was chosen yet, or the chosen one is gone.
     """
-    try:
-        run_id = read_json(Path(path))["run_id"]
-    except FileNotFoundError as error:
-        raise RunError(
-            f"A run must have been chosen. Received: no {path}."
-            " Compare the runs first, or name one."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} must be JSON with the chosen `run_id`. Received: {error!r}."
-            " Compare the runs again."
-        ) from error
-    return load_run(models, run_id)
+    return load_run(models, chosen_name(path))
 
 
 def need_comparable(runs: Sequence[Run]) -> list[Run]:
@@ -213,7 +186,7 @@ def need_comparable(runs: Sequence[Run]) -> list[Run]:
             f"- {sides[0]}\n" + "\n".join(f"+ {side}" for side in sides[1:]) + "\n"
             "Compare those of one split, or train the others again."
         )
-    return sorted(done, key=_age)
+    return sorted(done, key=lambda run: age(run.run_id))
 
 
 def _comparison_row(run: Run, series: pd.DataFrame, metric: str) -> dict[str, Any]:
@@ -256,11 +229,3 @@ def _is_of(run: Run, resolved: RunConfig, split_hash: str) -> bool:
         # A half-deleted run, or one of a version with other parameters, is not the one sought;
         # it must not stop the search either.
         return False
-
-
-def _age(run: Run) -> tuple[str, int]:
-    numbered = _NUMBERED.fullmatch(run.run_id)
-    return (numbered[1], int(numbered[2])) if numbered else (run.run_id, 1)
-
-
-_NUMBERED = re.compile(r"(.+_[0-9a-f]{8})-(\d+)")

@@ -6,8 +6,8 @@ import pandas as pd
 
 from photoclf.errors import TableError, did_you_mean
 
-# Where pyarrow is installed, pandas would keep texts with it, which refuses file names that aren't
-# UTF-8.
+# With pyarrow installed pandas would keep texts in it, which takes UTF-8 alone; file names may hold
+# any bytes.
 pd.set_option("mode.string_storage", "python")
 
 LABELS = {0: "other", 1: "photo"}
@@ -25,7 +25,7 @@ class Table:
         columns: Column name → pandas dtype. Nullable integers are `Int64`, times and sizes carry
             their unit in the name.
         pathnames: The columns that hold file names, which are escaped in the file, see
-            `tables.escape_pathname`.
+            `escaping.escape_pathname`.
     """
 
     name: str
@@ -169,7 +169,6 @@ PREDICTIONS = Table(
         "pathname": "str",
         "score": "float64",
         "decision": "str",
-        "triage": "str",
         "status": "str",
         "reason": "str",
     },

@@ -93,6 +93,29 @@ def groups_learnt(release: Run, images: pd.DataFrame) -> set[str]:
     return set(images.group[images.sha256.str[:TRAINED_ON_DIGITS].isin(known)])
 
 
+def hashes_with_same_test(workspace: Workspace, split: pd.DataFrame) -> set[str]:
+    """Return the hashes of a split and of the workspace's others with the same test.
+
+    A grown split has its parent's test: whoever opened one has opened both.
+
+    Args:
+        workspace: Holds the splits.
+        split: A `schema.SPLIT` frame.
+    """
+    hashes, wanted = {split_hash(split)}, _test_of(split)
+    for path in workspace.all_splits:
+        with suppress(TableError):
+            other = read_table(path, SPLIT)
+            if _test_of(other) == wanted:
+                hashes.add(split_hash(other))
+    return hashes
+
+
+def _test_of(split: pd.DataFrame) -> set[tuple[str, str, int]]:
+    test = split[split["split"] == "test"]
+    return set(zip(test.pathname, test.sha256, test.label, strict=True))
+
+
 def _has_split(workspace: Workspace, wanted: str) -> bool:
     for path in workspace.all_splits:
         with suppress(TableError):

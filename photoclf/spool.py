@@ -24,10 +24,15 @@ class Spool:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - see `__exit__`
         self._waiting: list[Any] = []
         self._ends = 0
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
 
     def append(self, thing: Any) -> None:
         """Add a thing, anything that can be pickled."""
         self._waiting.append(thing)
+        self._length += 1
         if len(self._waiting) == _BATCH:
             self._file.seek(self._ends)
             pickle.dump(self._waiting, self._file, protocol=5)

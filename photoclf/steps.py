@@ -1,7 +1,7 @@
 """Each verb on a workspace: read its tables, do one piece of work, write its tables."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +15,18 @@ from photoclf.files import read_json, sha256_file, write_json
 from photoclf.label_agreement import named_folders
 from photoclf.label_journal import LabelJournal
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
-from photoclf.paths import Workspace, remember_archive, remembered_archive, resolve_archive
-from photoclf.predict import predict_folder
+from photoclf.paths import (
+    Workspace,
+    check_outside,
+    remember_archive,
+    remembered_archive,
+    resolve_archive,
+)
+from photoclf.predict import Source, predict_files
+from photoclf.prediction_table import read_predictions
 from photoclf.run import Run
-from photoclf.runs import load_run, read_choice
-from photoclf.schema import AUDIT, LEDGER, MANIFEST, PREDICTIONS, SPLIT
-from photoclf.shipped import NAME as RELEASE
-from photoclf.shipped import release_comes_with_project
+from photoclf.run_names import find_model
+from photoclf.schema import AUDIT, LEDGER, MANIFEST, SPLIT
 from photoclf.source_plan import SourcePlan, plan_source_splits, read_families
 from photoclf.split import (
     PROOF_COLUMNS,
@@ -246,61 +251,20 @@ def predict(
 ) -> pd.DataFrame:
     """Predict every file below a folder and write the predictions.
 
+    Those of another model, or of a folder that has changed since, make way if nobody touched them.
+
     Raises:
-        ConfigError: If `out` lies in the folder or the archive, or is a file of another kind.
+        ConfigError: If `out` lies in the folder or the archive.
+        InTheWayError: If `out` is a file of another kind, or somebody has changed it.
     """
-    _check_output(out, [folder, remembered_archive(workspace)])
-    return predict_folder(folder, run, out=out, progress=progress)
+    check_outside(out, [folder, remembered_archive(workspace)], "predictions")
+    predict_files(Source(folder), run, out, anew=True, progress=progress)
+    return read_predictions(out)
 
 
 def find_run_named(workspace: Workspace, run_id: str = "", *, or_release: bool = False) -> Run:
-    """Find a run by name; without one, what comparing chose.
-
-    Args:
-        workspace: Holds the runs.
-        run_id: The name; `release` is the one that comes with the project.
-        or_release: Whether the release is taken while nothing was chosen.
-    """
-    if (
-        or_release
-        and not run_id
-        and not workspace.choice.is_file()
-        and release_comes_with_project()
-    ):
-        run_id = RELEASE
-    if run_id:
-        return load_run(workspace.models, run_id)
-    return read_choice(workspace.choice, workspace.models)
-
-
-def check_outside(out: Path, sources: Sequence[Path | None], what: str) -> None:
-    """Check that a file doesn't go where images come from.
-
-    Args:
-        out: The file to write.
-        sources: Folders in which nothing is written.
-        what: What the file is, for the error.
-
-    Raises:
-        ConfigError: If it lies in one of them.
-    """
-    for source in sources:
-        if source is not None and out.resolve().is_relative_to(source.resolve()):
-            raise ConfigError(
-                f"The {what} must go outside of what is predicted. Received: {out}, in"
-                f" {source}, where nothing is written. Give another --out FILE."
-            )
-
-
-def _check_output(out: Path, sources: Sequence[Path | None]) -> None:
-    check_outside(out, sources, "predictions")
-    place = out.resolve()
-    header = ";".join(PREDICTIONS.columns).encode()
-    if place.is_dir() or (place.exists() and place.read_bytes()[: len(header)] != header):
-        raise ConfigError(
-            f"The predictions must not overwrite anything else. Received: {out}, which is there"
-            " and isn't a predictions file. Give another --out FILE."
-        )
+    """Find a run by name, see `run_names.find_model`."""
+    return Run(find_model(workspace, run_id, or_release=or_release))
 
 
 def _scan_note(workspace: Workspace) -> Path:

@@ -12,10 +12,11 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 from tqdm import tqdm
 
-from photoclf.classifier import BATCH_SIZE, Classifier
+from photoclf.classifier import Classifier
 from photoclf.decode import MAX_MEMORY, MAX_SECONDS, decode_image, made_of_same_bytes
 from photoclf.errors import ConfigError, RunError
 from photoclf.evaluation import read_evaluation
+from photoclf.exported import ExportedModel
 from photoclf.files import sha256_text
 from photoclf.intervals import exact_interval
 from photoclf.metrics import confusion
@@ -30,6 +31,7 @@ from photoclf.workers import Lost, isolated_pool
 # seconds, and the network would never see it.
 _LONGEST = 1024
 IMAGES, _LEAST = 600, 2
+_BATCH = 32
 Change = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 
@@ -137,9 +139,10 @@ def stress(
         raise ConfigError(f"`images` must be {_LEAST} or more. Received: {images}.")
     if decision is None and run.release is None:
         read_evaluation(run)  # whoever isn't evaluated has no threshold yet
-    classifier = Classifier.load(run)
+    model = ExportedModel.of(run)
     if decision is not None:
-        classifier = replace(classifier, threshold=decision[0], temperature=decision[1])
+        model = replace(model, threshold=decision[0], temperature=decision[1])
+    classifier = Classifier.of(model)
     test = split_to_evaluate(run, workspace).query("split == 'test'")
     chosen = _some(test, images)
     place = resolve_archive(archive, workspace)
@@ -199,7 +202,7 @@ def _scores(
                 " Audit the archive again: photoclf audit."
             )
         batch.append(np.frombuffer(result, np.uint8).reshape(side, side, 3))
-        if len(batch) == BATCH_SIZE:
+        if len(batch) == _BATCH:
             yield classifier.scores(np.array(batch))
             batch = []
     if batch:
@@ -217,7 +220,7 @@ def _row(labels: pd.Series, scores: np.ndarray, classifier: Classifier) -> dict[
     counts = confusion(labels, scores, classifier.threshold)
     row: dict[str, float] = {
         "threshold": classifier.threshold,
-        "temperature": classifier.temperature,
+        "temperature": classifier.model.temperature,
         "images": len(labels),
         "photos": int(labels.sum()),
     }

@@ -80,7 +80,7 @@ def run_sweep(
                 _fill_caches(workspace, todo, progress)
                 if client is None:
                     place = workspace.root
-                    client = stack.enter_context(open_cluster(means.jobs, scheduler, see=place))
+                    client = stack.enter_context(open_cluster(means.jobs, scheduler, see=[place]))
                 _run_round(client, sweep, one, todo, bar)
             states = [reached_state(sweep.trial(p), one.epochs) for p in one.trials]
             if not set(states) <= set(ENDED):

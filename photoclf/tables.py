@@ -1,7 +1,6 @@
 """Tables as files: written and read whole or in chunks, `;`-separated UTF-8, names of any bytes."""
 
 import io
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from photoclf.errors import TableError
+from photoclf.escaping import escape_pathname, unescape_pathname
 from photoclf.files import replacing
 from photoclf.schema import Table, check_columns, check_table
 
@@ -122,22 +122,3 @@ def _checked(raw: pd.DataFrame, table: Table, path: Path) -> pd.DataFrame:
     for name in table.pathnames:
         frame[name] = frame[name].map(unescape_pathname)
     return frame
-
-
-def escape_pathname(name: str) -> str:
-    r"""Write a file name as valid UTF-8 that a CSV file can hold.
-
-    A byte that isn't UTF-8 is, in Python, a lone surrogate; it becomes the text `\udcXX`. A
-    carriage return or a line feed, which would end the row, becomes `\u000d` or `\u000a`; a
-    backslash that already begins such a text becomes `\u005c`, so that nothing is ambiguous.
-    """
-    return _TO_ESCAPE.sub(lambda m: f"\\u{ord(m[0]):04x}", name)
-
-
-def unescape_pathname(text: str) -> str:
-    """Turn back what `escape_pathname` wrote."""
-    return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
-
-
-_ESCAPED = re.compile(r"\\u(000a|000d|005c|d[89a-f][0-9a-f]{2})")
-_TO_ESCAPE = re.compile(rf"[\r\n\ud800-\udfff]|\\(?={_ESCAPED.pattern[2:]})")

@@ -11,8 +11,9 @@ import pandas as pd
 from photoclf.averaging import WeightAverage
 from photoclf.backend import configure, keras, tf
 from photoclf.cache import PixelCache, build_cache_for
+from photoclf.cached_scores import score_cached
 from photoclf.callbacks import EpochBoard, EpochProgress, StopAtMinimum
-from photoclf.classifier import Classifier, score_cached
+from photoclf.classifier import Classifier
 from photoclf.config import RunConfig
 from photoclf.datasets import make_dataset, steps_per_epoch
 from photoclf.decode import DECODER_VERSION

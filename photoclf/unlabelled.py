@@ -10,12 +10,11 @@ from photoclf.drift import PICTURE, Drift, measure_drift
 from photoclf.errors import SplitError, TableError
 from photoclf.evaluation import read_evaluation
 from photoclf.novelty import Novelty, find_novel
-from photoclf.paths import Workspace, remembered_archive
+from photoclf.paths import Workspace, check_outside, remembered_archive
 from photoclf.run import TRAINED_ON, TRAINED_ON_DIGITS, Run
 from photoclf.schema import AUDIT
 from photoclf.split import usable_images
 from photoclf.split_files import find_split
-from photoclf.steps import check_outside
 from photoclf.tables import read_table
 
 

@@ -9,6 +9,8 @@ from photoclf import steps
 from photoclf.config import RunConfig
 from photoclf.demo_archive import draw_demo_archive
 from photoclf.paths import ARCHIVE_VARIABLE, Workspace
+from photoclf.run import Run
+from tests.bright_model import convert_brightness_model, make_bright_run
 
 TINY = RunConfig(image_size=32, filters=(4, 8), epochs=1, batch_size=16)
 
@@ -44,3 +46,17 @@ def own_copy(trained: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the trained workspace that a test may change."""
     shutil.copytree(trained.root, tmp_path / "copy")
     return Workspace(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def brightness_model() -> bytes:
+    """A model whose P(photo) is the image's mean brightness."""
+    return convert_brightness_model()
+
+
+@pytest.fixture
+def bright_run(tmp_path, brightness_model) -> Run:
+    """A run with that model."""
+    return make_bright_run(
+        tmp_path / "models" / "20260101-120000_compact_cnn_00000000", brightness_model
+    )

@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from photoclf.calibration import LIMITS, fit_temperature, tempered
+from photoclf.calibration import LIMITS, fit_temperature
 from photoclf.metrics import classification_metrics
+from photoclf.temperature import tempered
 from photoclf.weighted_metrics import ScoreError
 
 

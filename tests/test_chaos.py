@@ -23,7 +23,7 @@ from photoclf import placing, steps
 from photoclf.cache import CacheError, build_cache
 from photoclf.errors import TableError
 from photoclf.files import sha256_file
-from photoclf.manifest import walk_files
+from photoclf.listing import walk_files
 from photoclf.paths import Workspace
 from photoclf.schema import AUDIT
 from photoclf.tables import write_table

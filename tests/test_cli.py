@@ -1,5 +1,6 @@
 """The command line: exit codes, sentences instead of tracebacks, help with units and defaults."""
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from photoclf.cli import main
 from photoclf.config import RunConfig
 from photoclf.label_journal import LabelJournal
-from photoclf.schema import AUDIT, PREDICTIONS, SPLIT
+from photoclf.schema import AUDIT, MANIFEST, PREDICTIONS, SPLIT
 from photoclf.tables import read_table
 from tests.images import draw_noise, write_image
 
@@ -219,6 +220,45 @@ def test_predictions_never_overwrite_anything_but_predictions(call, own_copy, tm
     out = tmp_path / "out.csv"
     for _ in range(2):
         assert call("predict", folder, "--out", out, *words).exit_code == 0
+    for place in (folder / "sorted", own_copy.root.parent / "new"):
+        result = call("predict", folder, "--out", out, "--sort-into", place, *words)
+        assert result.exit_code == 2, result.output
+    assert [path.name for path in folder.iterdir()] == ["x.png"]
+
+
+def test_predicting_tells_its_figures_in_words_and_as_json(call, own_copy, tmp_path):
+    call("compare", "--workspace", own_copy.root)
+    folder = tmp_path / "new"
+    for seed in range(3):
+        write_image(folder / f"{seed}.png", seed=seed)
+    (folder / "y.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "desktop.ini").write_bytes(b"")
+    out, sorted_into = tmp_path / "out.csv", tmp_path / "sorted"
+    words = ["predict", folder, "--workspace", own_copy.root, "--out", out]
+    result = call(*words, "--json", "--sort-into", sorted_into)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["files"], told["unreadable"], told["ignored"], told["kept"]) == (5, 1, 1, 0)
+    assert told["photo"] + told["other"] + told["review"] == 3
+    assert told["photo_share"] == told["photo"] / 3
+    links = [path for path in sorted_into.rglob("*") if path.is_symlink()]
+    assert sorted(link.resolve() for link in links) == sorted(folder.glob("?.png"))
+    result = call(*words)
+    assert "5 files by" in result.output
+    assert "5 of them done before" in result.output
+
+
+def test_a_run_by_its_folder_and_a_table_of_files_are_predicted(call, own_copy, tiny_archive):
+    (run,) = own_copy.models.glob("2*")
+    out = own_copy.root / "out.csv"
+    words = ["predict", own_copy.manifest, "--workspace", own_copy.root, "--out", out]
+    result = call(*words, "--model", run, "--archive", tiny_archive)
+    assert result.exit_code == 0, result.output
+    manifest = read_table(own_copy.manifest, MANIFEST)
+    assert read_table(out, PREDICTIONS).pathname.tolist() == manifest.pathname.tolist()
+    result = call(*words, "--model", "2026")
+    assert result.exit_code == 1
+    assert "The run must be one of those" in result.output
 
 
 @pytest.mark.parametrize("part", ["model.tflite", "best.keras", "history.csv", "model.json"])

@@ -14,6 +14,8 @@ from photoclf.tables import write_table
 
 FILES = 40
 
+THRESHOLD = 0.5
+
 
 def estimate(share=0.5, low=0.4, high=0.6):
     return ShareEstimate(FILES, 0.5, share, low, high, 0.9, 0.1)
@@ -127,7 +129,7 @@ def test_a_partly_filled_sheet_estimates_nothing_and_tells_how_much_is_missing(
     path = tmp_path / "sheet.csv"
     draw_sheet(path, predictions, 10, seed=1)
     fill(path, ["photo"] * 7 + [""] * 3)
-    check = judge_sheet(read_sheet(path), predictions, 1, estimate())
+    check = judge_sheet(read_sheet(path), predictions, 1, THRESHOLD, estimate())
     assert (check.images, check.missing, check.contradicts) == (10, 3, None)
     for figure in (check.share, check.precision, check.recall):
         assert np.isnan(figure[0])
@@ -139,7 +141,7 @@ def test_a_filled_sheet_has_exact_intervals(tmp_path, predictions):
     sheet = draw_sheet(path, predictions, 20, seed=1)
     labels = ["photo"] * 6 + ["other"] * 14
     fill(path, labels)
-    check = judge_sheet(read_sheet(path), predictions, 1, estimate())
+    check = judge_sheet(read_sheet(path), predictions, 1, THRESHOLD, estimate())
     low, high = hypergeometric_interval(6, 20, FILES)
     assert check.share == (0.3, low / FILES, high / FILES)
     called = int((sheet.decision == "photo").sum())
@@ -161,9 +163,12 @@ def test_an_adjusted_estimate_is_contradicted_when_the_intervals_dont_meet(
     draw_sheet(path, predictions, 30, seed=1)
     fill(path, ["photo", "other"] * 15)
     sheet = read_sheet(path)
-    assert judge_sheet(sheet, predictions, 1, estimate(low, low, high)).contradicts == contradicts
-    assert judge_sheet(sheet, predictions, 1, estimate(np.nan, 0, 1)).contradicts is None
-    assert judge_sheet(sheet, predictions, 1).contradicts is None
+    assert (
+        judge_sheet(sheet, predictions, 1, THRESHOLD, estimate(low, low, high)).contradicts
+        == contradicts
+    )
+    assert judge_sheet(sheet, predictions, 1, THRESHOLD, estimate(np.nan, 0, 1)).contradicts is None
+    assert judge_sheet(sheet, predictions, 1, THRESHOLD).contradicts is None
 
 
 def test_a_share_that_is_right_by_chance_does_not_hide_wrong_errors(tmp_path, predictions):
@@ -171,7 +176,7 @@ def test_a_share_that_is_right_by_chance_does_not_hide_wrong_errors(tmp_path, pr
     draw_sheet(path, predictions, FILES, seed=1)
     fill(path, ["photo", "other"] * (FILES // 2))  # half of them, as is called, but others
     sure = replace(estimate(), recall_interval=(0.95, 0.99), false_alarms_interval=(0.01, 0.05))
-    check = judge_sheet(read_sheet(path), predictions, 1, sure)
+    check = judge_sheet(read_sheet(path), predictions, 1, THRESHOLD, sure)
     assert check.share[0] == 0.5
     assert check.contradicts == ("recall", "false_alarms")
 
@@ -186,12 +191,12 @@ def test_errors_like_the_tests_are_seldom_contradicted(tmp_path, predictions, sh
         decided = np.where(generator.random(1000) < 0.9, labels, 1 - labels)
         is_photo = generator.random(len(many)) < 0.5
         wrong = generator.random(len(many)) < 0.1 + 0.2 * shift
-        many["decision"] = np.where(is_photo ^ wrong, "photo", "other")
-        found = estimate_share(many.decision == "photo", labels, decided, range(1000), draws=200)
+        many["score"] = np.where(is_photo ^ wrong, 1.0, 0.0)
+        found = estimate_share(many.score == 1, labels, decided, range(1000), draws=200)
         sheet = draw_sheet(tmp_path / f"{seed}.csv", many, 150, seed)
         photo = sheet.pathname.map(dict(zip(many.pathname, is_photo, strict=True)))
         sheet["label"] = np.where(photo, "photo", "other")
-        apart.append(bool(judge_sheet(sheet, many, seed, found).contradicts))
+        apart.append(bool(judge_sheet(sheet, many, seed, THRESHOLD, found).contradicts))
     assert (np.mean(apart) > 0.9) if shift else (np.mean(apart) <= 0.05)
 
 
@@ -199,7 +204,7 @@ def test_without_a_photograph_in_the_sample_recall_is_not_known(tmp_path, predic
     path = tmp_path / "sheet.csv"
     draw_sheet(path, predictions, 8, seed=1)
     fill(path, ["other"] * 8)
-    check = judge_sheet(read_sheet(path), predictions, 1)
+    check = judge_sheet(read_sheet(path), predictions, 1, THRESHOLD)
     assert check.share[:2] == (0, 0)
     assert check.precision[0] == 0
     assert np.isnan(check.recall[0])
@@ -212,9 +217,9 @@ def test_rows_that_were_removed_swapped_or_doubled_make_no_random_sample(tmp_pat
     for spoilt in (sheet.drop(index=2), stranger, pd.concat([sheet[:9], sheet[:1]])):
         write_table(spoilt, path, CHECK_SHEET)
         with pytest.raises(TableError, match="must hold the .* files that the seed 1 draws"):
-            judge_sheet(read_sheet(path), predictions, 1)
+            judge_sheet(read_sheet(path), predictions, 1, THRESHOLD)
     with pytest.raises(TableError, match="seed 2 draws"):
-        judge_sheet(sheet, predictions, 2)
+        judge_sheet(sheet, predictions, 2, THRESHOLD)
 
 
 def test_the_size_is_that_of_the_worst_share_that_is_expected(predictions):
@@ -230,5 +235,5 @@ def test_the_size_is_that_of_the_worst_share_that_is_expected(predictions):
 def test_an_empty_folder_has_an_empty_sheet(tmp_path, predictions):
     nothing = predictions[predictions.decision == ""]
     sheet = draw_sheet(tmp_path / "sheet.csv", nothing, 0, seed=1)
-    check = judge_sheet(sheet, nothing, 1)
+    check = judge_sheet(sheet, nothing, 1, THRESHOLD)
     assert (check.population, check.images, check.missing) == (0, 0, 0)

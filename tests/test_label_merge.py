@@ -12,7 +12,8 @@ from photoclf.label_merge import merge_labels
 from photoclf.manifest import read_manifest
 from photoclf.paths import Workspace, remember_archive
 from photoclf.schema import AUDIT
-from photoclf.split import make_split
+from photoclf.split import make_split, split_hash
+from photoclf.split_files import hashes_with_same_test
 from photoclf.tables import read_table
 from tests.images import write_image
 
@@ -217,6 +218,8 @@ def test_a_grown_split_is_written_beside_and_needs_something_new(audited, archiv
     assert growth.relabelled == (name,)
     assert Workspace(audited.root, "more").split.is_file()
     assert audited.planned_splits == []  # it is none of a plan
+    both = {split_hash(base), split_hash(growth.split)}
+    assert hashes_with_same_test(audited, base) == both  # opening one test opens the other
     for wrong in ("without_1", "../x", ""):
         with pytest.raises(ValueError, match="name must be"):
             steps.grow_split(audited, wrong)

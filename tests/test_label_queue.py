@@ -14,6 +14,7 @@ from photoclf.audit import audit_images
 from photoclf.errors import ConfigError, TableError
 from photoclf.label_queue import make_queue
 from photoclf.paths import Workspace
+from photoclf.prediction_table import to_parquet
 from photoclf.schema import PREDICTIONS, QUEUE, SPLIT, SUSPECTS
 from photoclf.split import split_hash
 from photoclf.tables import write_table
@@ -187,3 +188,11 @@ def test_what_a_queue_cannot_be_made_of_is_told(workspace):
         make_queue(workspace, by="uncertainty")
     with pytest.raises(TableError, match=r"photoclf predict"):
         make_queue(workspace, by="random", predictions=workspace.root / "none.csv")
+
+
+def test_predictions_as_parquet_give_the_same_queue(workspace, tmp_path):
+    pytest.importorskip("pyarrow")
+    path = write_predictions(tmp_path / "p.csv", [0.1, 0.5, 0.9])
+    told = make_queue(workspace, by="uncertainty", predictions=path)
+    again = make_queue(workspace, by="uncertainty", predictions=to_parquet(path))
+    pd.testing.assert_frame_equal(again, told)

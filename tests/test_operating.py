@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from photoclf.band import Band
 from photoclf.errors import ConfigError
 from photoclf.operating import (
     PHOTO_SHARES,
@@ -16,7 +17,7 @@ from photoclf.operating import (
     prior_table,
     rate_intervals,
 )
-from photoclf.triage import Band, count_cells
+from photoclf.triage import count_cells
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.8, 1.0])),

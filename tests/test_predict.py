@@ -1,71 +1,28 @@
-import io
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from photoclf.config import RunConfig
+from photoclf.classifier import Classifier
 from photoclf.decode import DECODER_VERSION, decode_image
 from photoclf.errors import ArchiveError, RunError
-from photoclf.files import sha256_bytes, write_json
-from photoclf.predict import BATCH_SIZE, Classifier, predict_folder, summarise
+from photoclf.files import write_json
+from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.schema import PREDICTIONS
 from photoclf.tables import read_table
+from photoclf.workers import BATCH_SIZE
+from tests.bright_model import SIZE, choose, png, put, spoil_facts
 
-SIZE = 16
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or names")
 
 
-@pytest.fixture(scope="session")
-def brightness_model() -> bytes:
-    """A model whose P(photo) is the image's mean brightness, so that every answer is known."""
-    from photoclf.backend import keras
-    from photoclf.export import convert
-
-    inputs = keras.Input((SIZE, SIZE, 3), dtype="uint8")
-    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
-    output = keras.layers.Dense(
-        1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3)
-    )(mean)
-    return convert(keras.Model(inputs, output))
-
-
 @pytest.fixture
-def run(tmp_path, brightness_model) -> Run:
-    folder = tmp_path / "models" / "20260101-120000_compact_cnn_00000000"
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(RunConfig(image_size=SIZE).to_json())
-    (folder / "model.tflite").write_bytes(brightness_model)
-    spoil_facts(Run(folder), sha256=sha256_bytes(brightness_model))
-    return Run(folder)
-
-
-def spoil_facts(run, **changes):
-    path = run.folder / "model.json"
-    facts = {"image_size": SIZE, "fit": "squash", "decoder_version": DECODER_VERSION}
-    if path.is_file():
-        facts = json.loads(path.read_text())
-    write_json(path, facts | changes)
-
-
-def png(grey: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("L", (20, 30), grey).save(file, "PNG")
-    return file.getvalue()
-
-
-def put(root: Path, name: str, content: bytes) -> Path:
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
+def run(bright_run) -> Run:
+    return bright_run
 
 
 @pytest.fixture
@@ -125,9 +82,8 @@ def test_files_without_a_score_say_why_and_none_is_lost(folder, run):
             "up": "ignored link_to_folder",
         }
     assert (without.status + " " + without.reason).to_dict() == expected
-    counts = summarise(predictions)
-    assert sum(counts.values()) == len(predictions) == len(expected) + 4
-    assert counts["photo"] == counts["other"] == 2
+    assert len(predictions) == len(expected) + 4
+    assert (predictions.decision == "photo").sum() == (predictions.decision == "other").sum() == 2
 
 
 def test_class_folders_and_ignored_ones_mean_nothing_here(tmp_path, run):
@@ -178,19 +134,11 @@ def test_pixels_from_decode_and_from_a_folder_score_the_same(folder, run):
     assert predictions.score["b/z.png"] == one
 
 
-def choose(run, threshold, low=None, high=None):
-    """Write as much of an evaluation as predicting asks for."""
-    point = {"low": threshold if low is None else low, "high": high or threshold}
-    told = {"threshold": threshold, "temperature": 1.0, "review": {"point": point}}
-    write_json(run.eval_folder / "metrics.json", told)
-
-
 def test_images_in_the_review_band_of_an_evaluation_are_left_to_a_person(folder, run):
-    assert set(predict_folder(folder, run).triage) == {"other", "photo"}
+    assert set(predict_folder(folder, run).decision) == {"other", "photo"}
     choose(run, 0.5, low=0.02, high=0.9)
     predictions = predict_folder(folder, run)
-    assert predictions.triage.tolist() == ["review", "review", "photo", "other"]
-    assert predictions.decision.tolist() == ["other", "photo", "photo", "other"]
+    assert predictions.decision.tolist() == ["review", "review", "photo", "other"]
 
 
 def test_an_evaluation_of_an_earlier_version_has_to_be_made_again(folder, run):

@@ -100,8 +100,11 @@ def test_its_threshold_and_temperature_are_those_it_predicts_with(made):
     run, _ = made
     classifier = Classifier.load(run)
     assert classifier.threshold == run.release["threshold"]
-    assert classifier.temperature == run.release["temperature"]
-    assert Classifier.load(run, as_trained=True).temperature == 1
+    assert classifier.model.temperature == run.release["temperature"]
+    review = run.release["review"]
+    assert (classifier.band.low, classifier.band.high) == (review["low"], review["high"])
+    assert review["low"] <= classifier.threshold <= review["high"]
+    assert Classifier.load(run, as_trained=True).model.temperature == 1
 
 
 def test_it_is_made_again_with_the_same_bytes(made, tmp_path):
@@ -133,7 +136,7 @@ def test_another_workspace_predicts_with_it_when_nothing_else_is_named(brought, 
     arguments = ["predict", str(archive / "Photo"), "--workspace", str(workspace.root)]
     result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "p.csv")])
     assert result.exit_code == 0, result.output
-    assert "24 files, by release: photo 24" in result.output
+    assert "24 files by release\nphoto" in result.output
 
 
 def test_it_is_evaluated_on_another_archive_at_its_own_threshold(brought):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from photoclf.band import Band
 from photoclf.errors import ConfigError
 from photoclf.risk_control import (
     Promise,
@@ -14,7 +15,7 @@ from photoclf.risk_control import (
     images_needed,
     least_promise,
 )
-from photoclf.triage import CELLS, Band, count_cells, coverage_risk, shares_at
+from photoclf.triage import CELLS, count_cells, coverage_risk, shares_at
 from photoclf.weighted_metrics import ScoreError
 
 APART = 4.0

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 from PIL import Image, features
 
-from photoclf import predict as predict_module
+from photoclf import scorer
+from photoclf.band import Band
 from photoclf.cache import build_cache
 from photoclf.datasets import make_dataset
 from photoclf.decode import decode_image
+from photoclf.exported import ExportedModel
 from photoclf.files import sha256_file
+from photoclf.predict import predict_folder
 from photoclf.run import Run
-from photoclf.triage import Band
 from tests.images import draw_noise
 
 SIZE = 32
@@ -86,16 +88,14 @@ def folder(tmp_path_factory):
 def predicted_pixels(folder, fit, monkeypatch):
     seen = []
 
-    def scores(pixels):
-        seen.extend(pixels)
-        return np.zeros(len(pixels))
+    def score(pixels):
+        seen.append(pixels)
+        return np.float32(0)
 
-    classifier = SimpleNamespace(
-        image_size=SIZE, fit=fit, threshold=0.5, band=Band(0.5, 0.5), scores=scores
-    )
-    loader = SimpleNamespace(load=lambda *args, **options: classifier)
-    monkeypatch.setattr(predict_module, "Classifier", loader)
-    table = predict_module.predict_folder(folder, Run(folder / "no_run"))
+    model = ExportedModel(folder / "no.tflite", "", SIZE, fit, 1.0, 0.5, Band(0.5, 0.5))
+    monkeypatch.setattr(scorer, "_kept_scorer", lambda model: SimpleNamespace(score=score))
+    monkeypatch.setattr(ExportedModel, "of", lambda run: model)
+    table = predict_folder(folder, Run(folder / "no_run"), workers=0)
     return dict(zip(table.pathname, seen, strict=True))
 
 

@@ -273,8 +273,8 @@ def test_a_scheduler_that_is_lost_is_told():
 
 def test_workers_that_do_not_see_the_workspace_are_told(foreign_cluster, tmp_path):
     unseen = tmp_path / "elsewhere"
-    told = pytest.raises(ClusterError, match="see the workspace's disk")
-    with told, open_cluster(1, foreign_cluster, see=unseen):
+    told = pytest.raises(ClusterError, match="see the disks that it works on")
+    with told, open_cluster(1, foreign_cluster, see=[unseen]):
         pass
 
 

@@ -5,8 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from photoclf.errors import PhotoclfError, TableError
+from photoclf.escaping import escape_pathname, unescape_pathname
 from photoclf.schema import AUDIT, EVENTS, MANIFEST, PREDICTIONS, SPLIT, check_table
-from photoclf.tables import escape_pathname, read_raw, read_table, unescape_pathname, write_table
+from photoclf.tables import read_raw, read_table, write_table
 
 ODD_NAMES = [
     "line\nbreak.jpg",
