@@ -218,7 +218,7 @@ def test_a_person_labels_by_keyboard_undoes_restarts_the_kernel_and_goes_on(plac
         tab.wait_for(f"{ROOT}.contains(document.activeElement)")
         tab.press("f")
         person.look()
-        tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        tab.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
         assert tab.evaluate(f"{ROOT}.matches(':focus-within')")
         assert tab.dialogs == []
     journal = LabelJournal(place.workspace.labels).read()
