@@ -218,7 +218,8 @@ def test_a_person_labels_by_keyboard_undoes_restarts_the_kernel_and_goes_on(plac
         tab.wait_for(f"{ROOT}.contains(document.activeElement)")
         tab.press("f")
         person.look()
-        tab.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
+        for _ in range(2):  # what is hidden loses the focus with the next frame only
+            tab.evaluate("new Promise(requestAnimationFrame)")
         assert tab.evaluate(f"{ROOT}.matches(':focus-within')")
         assert tab.dialogs == []
     journal = LabelJournal(place.workspace.labels).read()
