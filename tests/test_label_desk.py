@@ -1,0 +1,273 @@
+"""What a browser that labels is told, and what it may not do."""
+
+import hashlib
+import io
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from photoclf import label_desk
+from photoclf.decode import decode_image
+from photoclf.label_desk import LabelDesk
+from photoclf.label_images import SIZES, Rendition, pixels_within, render_image
+from photoclf.label_journal import LabelJournal
+from photoclf.label_session import LabelSession
+from photoclf.label_widget import LabelWidget
+from photoclf.label_workshop import Workshop
+from photoclf.workers import Lost
+from tests.images import write_image
+
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+
+
+def open_desk(folder, names, **options):
+    """Return a desk whose pictures are made at once, the journal, and what it tells."""
+    told = []
+    queue = pd.DataFrame({"pathname": names, "score": 0.8, "source": "uncertainty"})
+    journal = LabelJournal(folder / "labels.csv")
+    session = LabelSession(queue, journal, "anna", classes=["Painting"])
+    desk = LabelDesk(session, folder, lambda message, buffers: told.append((message, buffers)))
+    desk._shop = AtOnce(render_image, desk._deliver)
+    desk.handle({"kind": "ready"})
+    return desk, journal, told
+
+
+class AtOnce(Workshop):
+    def want(self, items):
+        for key, item in items.items():
+            self._deliver(key, self._function(item))
+
+
+def look_at(desk, *places, size="screen"):
+    desk.handle({"kind": "want", "images": [[n, size] for n in places]})
+
+
+def last_state(told):
+    return next(message for message, _ in reversed(told) if message["kind"] == "state")
+
+
+@pytest.fixture
+def names(tmp_path):
+    return [write_image(tmp_path / f"{n}.png", seed=n).name for n in range(5)]
+
+
+def test_the_hash_kept_is_that_of_the_bytes_that_were_shown(tmp_path, names):
+    desk, journal, _ = open_desk(tmp_path, names)
+    shown = (tmp_path / names[0]).read_bytes()
+    look_at(desk, 0)
+    write_image(tmp_path / names[0], seed=99)  # another image takes its place meanwhile
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    assert list(journal.read().sha256) == [hashlib.sha256(shown).hexdigest()]
+
+
+def test_what_nobody_has_seen_cannot_be_decided(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    look_at(desk, 0, 1)
+    desk.handle({"kind": "decide", "n": 1, "label": "photo"})  # a browser that is ahead
+    assert journal.read().empty
+    assert last_state(told)["n"] == 0
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})  # an impatient second key
+    assert len(journal.read()) == 1
+
+
+def test_a_decision_that_cannot_be_kept_is_told_and_the_image_stays(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    look_at(desk, 0)
+    journal.path.mkdir()
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    state = last_state(told)
+    assert state["n"] == 0
+    assert state["error"].startswith("NOT KEPT.")
+    journal.path.rmdir()
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    assert last_state(told)["error"] == ""
+    assert last_state(told)["n"] == 1
+
+
+def test_an_unknown_label_is_told_and_not_kept(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    look_at(desk, 0)
+    desk.handle({"kind": "decide", "n": 0, "label": "foto"})
+    assert "Did you mean" in last_state(told)["error"]
+    assert journal.read().empty
+
+
+def test_a_page_that_could_not_be_kept_stays_as_it_was_set_right(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    desk.handle({"kind": "grid", "on": True})
+    page = [cell["n"] for cell in last_state(told)["page"]]
+    look_at(desk, *page, size="small")
+    labels = dict.fromkeys(map(str, page), "photo") | {"2": "Painting", "3": ""}
+    journal.path.mkdir()
+    desk.handle({"kind": "page", "labels": labels})
+    assert {str(c["n"]): c["label"] for c in last_state(told)["page"]} == labels
+    journal.path.rmdir()
+    desk.handle({"kind": "page", "labels": labels})
+    kept = dict(zip(journal.read().pathname, journal.read().label, strict=True))
+    assert kept == {"0.png": "photo", "1.png": "photo", "2.png": "Painting", "4.png": "photo"}
+    assert last_state(told)["skipped"] == 1
+
+
+def test_undo_brings_a_page_back_as_it_was_confirmed(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    desk.handle({"kind": "grid", "on": True})
+    look_at(desk, *range(5), size="small")
+    labels = {"0": "photo", "1": "other", "2": "photo", "3": "other", "4": "unsure"}
+    desk.handle({"kind": "page", "labels": labels})
+    desk.handle({"kind": "undo"})
+    assert {str(c["n"]): c["label"] for c in last_state(told)["page"]} == labels
+    assert journal.current().empty
+
+
+def test_a_page_of_a_browser_that_is_behind_is_not_taken(tmp_path, names):
+    desk, journal, _ = open_desk(tmp_path, names)
+    desk.handle({"kind": "grid", "on": True})
+    look_at(desk, *range(5), size="small")
+    desk.handle({"kind": "page", "labels": {"0": "photo"}})
+    assert journal.read().empty
+
+
+def test_gone_and_broken_files_get_a_reason_and_can_be_put_off(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    (tmp_path / names[0]).unlink()
+    (tmp_path / names[1]).write_bytes(b"\xff\xd8\xff no picture")
+    look_at(desk, 0, 1)
+    reasons = [message["failed"] for message, _ in told if message["kind"] == "image"]
+    assert "gone" in reasons[0]
+    assert "damaged" in reasons[1]
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    desk.handle({"kind": "skip", "n": 0})
+    assert last_state(told)["n"] == 1
+    assert journal.read().empty
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"kind": "nonsense"},
+        {"kind": "want", "images": [[99, "screen"], [-1, "small"], [0, "huge"], ["0", "small"]]},
+        {"kind": "heat", "n": 99},
+        {"kind": "decide", "n": None, "label": "photo"},
+        {"kind": "skip"},
+        {"kind": "page", "labels": {}},
+    ],
+)
+def test_messages_that_make_no_sense_change_nothing(message, tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    desk.handle(message)
+    assert journal.read().empty
+    assert last_state(told)["n"] == 0
+    assert not [1 for message, _ in told if message["kind"] in ("image", "heat")]
+
+
+def test_every_character_of_a_hostile_name_is_seen(tmp_path):
+    names = [HOSTILE, "a\u202egnp.exe", "b\udcff.png"]
+    desk, _, told = open_desk(tmp_path, names)
+    seen = [last_state(told)["image"]["name"]]
+    for n in (0, 1):
+        desk.handle({"kind": "skip", "n": n})
+        seen.append(last_state(told)["image"]["name"])
+    assert seen == [HOSTILE, "a\\u202egnp.exe", "b\\udcff.png"]
+
+
+def test_without_a_model_a_map_is_refused_in_words(tmp_path, names):
+    desk, _, told = open_desk(tmp_path, names)
+    desk.handle({"kind": "heat", "n": 0})
+    assert "run_id" in told[-1][0]["failed"]
+
+
+def test_a_map_that_fails_says_why(tmp_path, names, monkeypatch):
+    desk, _, told = open_desk(tmp_path, names)
+    desk._deliver_heat(0, Lost("timed_out"))
+    assert told[-1][0]["failed"].startswith("The model couldn’t be asked:")
+
+
+def test_every_text_that_is_shown_is_there_in_both_languages():
+    for lang in ("fr", "en"):
+        for name in label_desk._TEXTS:
+            assert label_desk.Messages(lang)(f"labelling.{name}")
+
+
+@pytest.mark.parametrize("size", [(40, 30), (500, 100), (90, 700), (361, 360)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_keeps_the_proportions_of_its_image(size, kind):
+    file = io.BytesIO()
+    Image.new("RGB", size, (10, 200, 30)).save(file, kind)
+    pixels, own = pixels_within(file.getvalue(), 360)
+    assert own == size
+    height, width = pixels.shape[:2]
+    assert max(width, height) == min(360, max(size))
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.03)
+    assert np.abs(pixels.astype(int) - [10, 200, 30]).max() < 6  # no border is left
+
+
+def test_a_large_turned_photograph_is_shown_upright(tmp_path):
+    image = Image.new("RGB", (900, 600))
+    image.paste((255, 0, 0), (0, 0, 450, 600))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    picture = render_image((tmp_path / "turned.jpg", "small"))
+    assert (picture.own_width, picture.own_height) == (600, 900)
+    assert (picture.width, picture.height) == (240, 360)
+    pixels = decode_image(picture.jpeg)
+    assert pixels[20, 120, 0] > 200
+    assert pixels[340, 120, 0] < 50
+
+
+def test_a_picture_is_never_larger_than_asked_nor_the_files_own_bytes(tmp_path):
+    path = write_image(tmp_path / "a.jpg", seed=1, size=(3000, 2000))
+    pictures = {size: render_image((path, size)) for size in SIZES}
+    assert [p.width for p in pictures.values()] == [360, 1600, 3000]
+    assert all(isinstance(p, Rendition) and p.jpeg != path.read_bytes() for p in pictures.values())
+
+
+def test_a_workshop_begins_with_the_latest_wish_and_forgets_the_others():
+    done, all_there = [], threading.Event()
+
+    def deliver(key, result):
+        done.append(key)
+        if key == "z":
+            all_there.set()
+
+    shop = Workshop(time.sleep, deliver, workers=1)
+    shop.want(dict.fromkeys(range(50), 0.2))
+    while not done:
+        time.sleep(0.01)
+    shop.want({"y": 0, "z": 0})
+    assert all_there.wait(30)
+    shop.close()
+    assert len(done) < 6
+    assert done[-2:] == ["y", "z"]
+
+
+def test_a_workshop_outlives_what_kills_its_worker():
+    results, there = {}, threading.Event()
+
+    def deliver(key, result):
+        results[key] = result
+        if len(results) == 2:
+            there.set()
+
+    shop = Workshop(time.sleep, deliver, workers=1, seconds=0.3)
+    shop.want({"slow": 60, "quick": 0})
+    assert there.wait(60)
+    shop.close()
+    assert results == {"slow": Lost("timed_out"), "quick": None}
+
+
+def test_a_widget_says_what_it_is_where_it_cannot_be_shown(tmp_path, names):
+    queue = pd.DataFrame({"pathname": names, "score": np.nan, "source": "random"})
+    session = LabelSession(queue, LabelJournal(tmp_path / "labels.csv"), "anna")
+    widget = LabelWidget(session, tmp_path)
+    text = repr(widget)
+    widget.close()
+    assert text.startswith("0 of 5 images labelled by anna.")
+    assert "JupyterLab" in text
