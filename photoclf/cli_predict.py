@@ -71,8 +71,9 @@ def predict(
 
     TABLE has a column `pathname`, relative to the archive. Interrupted, the same command goes on.
     """
+    from photoclf.file_list import Source
     from photoclf.paths import check_outside, remembered_archive, resolve_archive
-    from photoclf.predict import Source, predict_files
+    from photoclf.predict import predict_files
     from photoclf.run_folder import RunFolder
     from photoclf.run_names import find_model
 

@@ -1,10 +1,9 @@
 """Files → predictions at the speed of decoding, with an exported model and without TensorFlow."""
 
 import functools
-import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -14,18 +13,12 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from photoclf.decode import DECODER_VERSION, MAX_MEMORY, MAX_SECONDS, DecodeError
-from photoclf.errors import ArchiveError
 from photoclf.exported import ExportedModel
-from photoclf.listing import FileFacts, read_listed, walk_files, why_ignored
-from photoclf.prediction_file import (
-    Checkpoint,
-    PredictionWriter,
-    Row,
-    as_hashed,
-    claimed,
-    finished_counts,
-    read_checkpoints,
-)
+from photoclf.file_list import Source, list_into
+from photoclf.listing import why_ignored
+from photoclf.prediction_file import PredictionWriter, Row, read_checkpoints
+from photoclf.prediction_note import finished_counts
+from photoclf.prediction_places import claimed
 from photoclf.prediction_table import check_format, is_parquet, read_predictions, to_parquet
 from photoclf.run_folder import RunFolder
 from photoclf.scorer import score_file
@@ -34,32 +27,6 @@ from photoclf.workers import Lost, isolated_map
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is predicted: every file below a folder, or those that a table names.
-
-    Args:
-        folder: The folder, with or without class folders. Nothing in it is changed.
-        table: A `;`-separated table with a column `pathname`, relative to the folder.
-    """
-
-    folder: Path
-    table: Path | None = None
-
-    def files(self) -> Iterator[FileFacts]:
-        """List the files, see `listing`: a folder's in the order of their names.
-
-        Raises:
-            ArchiveError: If the folder is missing.
-            TableError: If the table is no such table.
-        """
-        if not self.folder.is_dir():
-            raise ArchiveError(f"What is predicted must be a folder. Received: {self.folder}.")
-        return (
-            walk_files(self.folder) if self.table is None else read_listed(self.table, self.folder)
-        )
 
 
 @dataclass(frozen=True)
@@ -177,41 +144,6 @@ def predict_files(
             _write_rows(writer, listed, source, model, points[-1].rows, workers, progress)
             whole = to_parquet(places.partial) if is_parquet(out) else places.partial
             return Predicted(places.out, writer.finish(whole), points[-1].rows)
-
-
-def list_into(
-    listed: Spool, source: Source, begun: list[Checkpoint], progress: bool
-) -> tuple[list[Checkpoint], str]:
-    """List the files that are to be predicted, as they are now.
-
-    Args:
-        listed: What they are put into.
-        source: Where they are.
-        begun: How far an earlier prediction came, see `read_checkpoints`.
-        progress: Whether to show a progress bar.
-
-    Returns:
-        The checkpoints before which nothing has changed, and the hash of all that was listed.
-
-    Raises:
-        ArchiveError: If there is none, or the folder can't be read.
-    """
-    digest, points, waiting = hashlib.sha256(), begun[:1], begun[:0:-1]
-    files = tqdm(source.files(), desc="list", unit="file", disable=not progress, leave=False)
-    for number, facts in enumerate(files, 1):
-        if facts[0] == ".":
-            raise ArchiveError(f"A folder must be readable. Received: {source.folder}, {facts[3]}.")
-        listed.append(facts)
-        digest.update(as_hashed(facts))
-        while waiting and waiting[-1].rows == number:
-            point = waiting.pop()
-            if point.listing == digest.hexdigest():
-                points.append(point)
-    if not len(listed):
-        raise ArchiveError(
-            f"What is predicted must hold files. Received: {source.table or source.folder}, empty."
-        )
-    return points, digest.hexdigest()
 
 
 def _write_rows(

@@ -16,18 +16,13 @@ from photoclf.cluster import open_cluster
 from photoclf.errors import check_whole
 from photoclf.escaping import escape_pathname
 from photoclf.exported import ExportedModel
+from photoclf.file_list import Source, list_into
 from photoclf.files import replacing
 from photoclf.locks import wait_until_free
-from photoclf.predict import Predicted, Source, list_into, made_with, predict_files
-from photoclf.prediction_file import (
-    Checkpoint,
-    Places,
-    PredictionError,
-    claimed,
-    finished_counts,
-    put_in_place,
-    room_needed,
-)
+from photoclf.predict import Predicted, made_with, predict_files
+from photoclf.prediction_file import Checkpoint
+from photoclf.prediction_note import finished_counts, put_in_place
+from photoclf.prediction_places import Places, PredictionError, claimed, room_needed
 from photoclf.prediction_table import check_format, is_parquet, to_parquet
 from photoclf.run_folder import RunFolder
 from photoclf.spool import Spool

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from photoclf.files import full_disk_told
-from photoclf.prediction_file import InTheWayError, PredictionError
+from photoclf.prediction_places import InTheWayError, PredictionError
 from photoclf.prediction_table import read_prediction_chunks
 from photoclf.schema import DECISIONS
 

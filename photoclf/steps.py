@@ -11,6 +11,7 @@ from photoclf.audit import audit_images
 from photoclf.cache import PixelCache, build_cache_for
 from photoclf.config import RunConfig
 from photoclf.errors import ArchiveError, ConfigError
+from photoclf.file_list import Source
 from photoclf.files import read_json, sha256_file, write_json
 from photoclf.label_agreement import named_folders
 from photoclf.label_journal import LabelJournal
@@ -22,7 +23,7 @@ from photoclf.paths import (
     remembered_archive,
     resolve_archive,
 )
-from photoclf.predict import Source, predict_files
+from photoclf.predict import predict_files
 from photoclf.prediction_table import read_predictions
 from photoclf.run import Run
 from photoclf.run_names import find_model

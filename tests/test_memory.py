@@ -9,12 +9,13 @@ import pytest
 
 from photoclf import audit as audit_module
 from photoclf import cache as cache_module
-from photoclf import placing, spool, tables
+from photoclf import file_list, placing, spool, tables
 from photoclf import predict as predict_module
 from photoclf.audit import audit_images
 from photoclf.cache import build_cache
+from photoclf.file_list import Source
 from photoclf.known_rows import MEASURED
-from photoclf.predict import Source, predict_files
+from photoclf.predict import predict_files
 from photoclf.quality import MEASURED_BY, QUALITY
 
 FEW, MANY = 500, 1_500
@@ -46,12 +47,18 @@ def bytes_a_file(work):
     peaks = []
     for files in (FEW, MANY):
         work(files)  # imports and caches, and what a second time finds
-        gc.collect()
-        tracemalloc.start()
-        work(files)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        # The least of three: now and then Python lays a table of its own out anew (interned names).
+        peaks.append(min(_peak(work, files) for _ in range(3)))
     return (peaks[1] - peaks[0]) / (MANY - FEW)
+
+
+def _peak(work, files):
+    gc.collect()
+    tracemalloc.start()
+    work(files)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
 
 
 @pytest.mark.parametrize("known_from", ["nothing", "table", "journal"])
@@ -93,7 +100,7 @@ def test_predicting_keeps_nothing_of_a_file(tmp_path, monkeypatch, bright_run):
     (tmp_path / "archive").mkdir()
 
     def predict(files):
-        monkeypatch.setattr(predict_module, "walk_files", lambda _: listed(files))
+        monkeypatch.setattr(file_list, "walk_files", lambda _: listed(files))
         out = tmp_path / f"{files}.csv"
         predict_files(Source(tmp_path / "archive"), bright_run, out, workers=0)
         for path in tmp_path.glob(f"{files}.csv*"):

@@ -13,9 +13,11 @@ import pytest
 
 from photoclf import prediction_file
 from photoclf.errors import ArchiveError, ConfigError, RunError
+from photoclf.file_list import Source
 from photoclf.files import read_json
-from photoclf.predict import Source, predict_files
-from photoclf.prediction_file import CHECKPOINT_ROWS, InTheWayError, Places, PredictionError
+from photoclf.predict import predict_files
+from photoclf.prediction_file import CHECKPOINT_ROWS
+from photoclf.prediction_places import InTheWayError, Places, PredictionError, claimed
 from photoclf.prediction_table import read_predictions
 from photoclf.run import Run
 from tests.bright_model import choose, png, put
@@ -23,7 +25,8 @@ from tests.bright_model import choose, png, put
 COMMAND = """
 import sys
 from pathlib import Path
-from photoclf.predict import Source, predict_files
+from photoclf.file_list import Source
+from photoclf.predict import predict_files
 from photoclf.run import Run
 predict_files(Source(Path(sys.argv[1])), Run(Path(sys.argv[2])), Path(sys.argv[3]), workers=1)
 """
@@ -244,7 +247,7 @@ def test_what_was_begun_with_another_model_is_not_finished_by_this_one(
 def test_two_predictions_into_one_file_are_kept_apart(archive, run, tmp_path):
     out = tmp_path / "out.csv"
     with (
-        prediction_file.claimed(out),
+        claimed(out),
         pytest.raises(PredictionError, match="which another process"),
     ):
         predict(archive, run, out)

@@ -10,9 +10,10 @@ import pytest
 from photoclf import shards as shards_module
 from photoclf.cluster import ClusterError
 from photoclf.errors import ConfigError
+from photoclf.file_list import Source
 from photoclf.files import read_json
-from photoclf.predict import Source, predict_files
-from photoclf.prediction_file import InTheWayError, Places, PredictionError
+from photoclf.predict import predict_files
+from photoclf.prediction_places import InTheWayError, Places, PredictionError
 from photoclf.run import Run
 from photoclf.shards import predict_sharded
 from tests.bright_model import choose, png, put

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from photoclf.predict import Source, predict_files
-from photoclf.prediction_file import InTheWayError, PredictionError
+from photoclf.file_list import Source
+from photoclf.predict import predict_files
+from photoclf.prediction_places import InTheWayError, PredictionError
 from photoclf.sorted_files import sort_into
 from tests.bright_model import choose, png, put
 
