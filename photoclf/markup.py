@@ -49,7 +49,9 @@ def element(tag: str, *children: object, **attributes: object) -> Html:
 
 def clean(text: str) -> str:
     """Make any file name fit for a UTF-8 page: no lone surrogate, no control character."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", escape_pathname(text))
+    # Line by line: what a program printed keeps its lines.
+    lines = map(escape_pathname, text.split("\n"))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
 
 
 def name(text: str) -> Html:
