@@ -13,10 +13,9 @@ from photoclf.decode import decode_image
 from photoclf.errors import PhotoclfError
 from photoclf.exported import ExportedModel
 from photoclf.fitting import fitted, on_white
-from photoclf.paths import release_folder
 from photoclf.run_folder import RunFolder
+from photoclf.run_names import open_run
 from photoclf.scorer import Scorer
-from photoclf.shipped import NAME as RELEASE
 from photoclf.workers import available_threads
 
 
@@ -60,9 +59,7 @@ class Classifier:
             RunError: If the model is missing, isn't the one that was recorded, or was trained on
                 pixels of another decoder version.
         """
-        if not isinstance(run, RunFolder):
-            run = RunFolder(release_folder() if run == RELEASE else Path(run))
-        return cls.of(ExportedModel.of(run, as_trained=as_trained), threads=threads)
+        return cls.of(ExportedModel.of(open_run(run), as_trained=as_trained), threads=threads)
 
     @classmethod
     def of(cls, model: ExportedModel, *, threads: int | None = None) -> "Classifier":

@@ -188,8 +188,12 @@ def demo(workspace: Workspace) -> None:
     show_default=True,
     help="Parts, by commas.",
 )
-@click.option("--data", type=click.Path(path_type=Path), show_default="drawn", help="Images.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds that count.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), show_default="drawn", help="Folder of images."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds that count."
+)
 @click.option(
     "--memory-files",
     type=click.IntRange(1),

@@ -21,7 +21,7 @@ from photoclf.paths import Workspace
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    show_default="reports/<run>/predictions.csv",
+    show_default="reports/<run>/predictions.csv, of a table predictions_<table>.csv",
     help="File for the predictions; Parquet if it ends in .parquet.",
 )
 @options.archive
@@ -71,6 +71,8 @@ def predict(
 
     TABLE has a column `pathname`, relative to the archive. Interrupted, the same command goes on.
     """
+    if copy and sort_into is None:
+        raise click.UsageError("--copy says how --sort-into lays files out; give that as well.")
     from photoclf.file_list import Source
     from photoclf.paths import check_outside, remembered_archive, resolve_archive
     from photoclf.predict import predict_files
@@ -80,10 +82,11 @@ def predict(
     run = RunFolder(find_model(workspace, model, or_release=True))
     is_table = source.is_file()
     folder = resolve_archive(archive, workspace) if is_table else source
-    out = out or workspace.reports / run.run_id / "predictions.csv"
-    for place in (out, sort_into):
+    name = f"predictions_{source.stem}.csv" if is_table else "predictions.csv"
+    out = out or workspace.reports / run.run_id / name
+    for place, what in ((out, "predictions"), (sort_into, "sorted files")):
         if place is not None:
-            check_outside(place, [folder, remembered_archive(workspace)], "predictions")
+            check_outside(place, [folder, remembered_archive(workspace)], what)
     wanted = Source(folder, source if is_table else None)
     if scheduler or shard_files:
         from photoclf.shards import SHARD_FILES, predict_sharded

@@ -64,18 +64,23 @@ class ExportedModel:
 def chosen(run: RunFolder) -> tuple[float, float, Band | None]:
     """Return threshold, temperature and review band: the evaluation's, else the release's own.
 
+    An evaluation on too few images to prove anything leaves the release its own band.
+
     Raises:
         RunError: If the evaluation's or the release's file isn't what it was written as.
     """
     release = run.release or {"threshold": 0.5, "temperature": 1.0}  # checked in any case
+    own = release.get("review")
+    own_band = Band(own["low"], own["high"]) if own else None
     if not run.is_evaluated:
-        review = release.get("review")
-        band = Band(review["low"], review["high"]) if review else None
-        return release["threshold"], release["temperature"], band
+        return release["threshold"], release["temperature"], own_band
     try:
-        chosen = run.read_object("eval/metrics.json", "threshold", "temperature", "review")
-        band = Band(chosen["review"]["point"]["low"], chosen["review"]["point"]["high"])
-        return float(chosen["threshold"]), float(chosen["temperature"]), band
+        found = run.read_object("eval/metrics.json", "threshold", "temperature", "review")
+        point, by = found["review"]["point"], found["review"].get("by")
+        as_released = found["threshold"] == release["threshold"]
+        proved = Band(point["low"], point["high"])
+        band = own_band if by == "nothing" and as_released and own_band else proved
+        return float(found["threshold"]), float(found["temperature"]), band
     except (RunError, TypeError, ValueError, LookupError) as error:
         raise RunError(
             f"eval/metrics.json of {run.run_id} must hold threshold, temperature and review band."
@@ -85,6 +90,11 @@ def chosen(run: RunFolder) -> tuple[float, float, Band | None]:
 
 
 def _checked_facts(run: RunFolder) -> dict[str, Any]:
+    if not run.folder.is_dir():
+        raise RunError(
+            f"A run's folder must exist. Received: {run.folder}, which doesn't. Give the folder of"
+            " a run, such as models/20260101-120000_compact_cnn_0123abcd, or `release`."
+        )
     facts_path = run.folder / "model.json"
     if not run.exported_model.is_file() or not facts_path.is_file():
         raise RunError(

@@ -56,7 +56,7 @@ def read_listed(table: Path, archive: Path) -> Iterator[FileFacts]:
         archive: What the pathnames are relative to.
 
     Yields:
-        As `walk_files` does; a file that is gone has the problem `vanished`.
+        As `walk_files` does; a file that is gone has the problem `vanished`, a folder `folder`.
 
     Raises:
         TableError: If it isn't such a table, or a pathname leads out of the archive.
@@ -74,7 +74,9 @@ def read_listed(table: Path, archive: Path) -> Iterator[FileFacts]:
             for row in rows:
                 name = unescape_pathname(row["pathname"] or "")
                 check_inside(name, f"row {rows.line_num} of {table}")
-                yield _facts(name, root + name)
+                facts = _facts(name, root + name)
+                is_folder = facts[3] == "link_to_folder" and not os.path.islink(root + name)
+                yield (*facts[:3], "folder") if is_folder else facts
     except FileNotFoundError as error:
         raise TableError(f"The table must exist. Received: {table}, which does not.") from error
     except (csv.Error, UnicodeError) as error:

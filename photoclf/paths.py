@@ -228,7 +228,7 @@ def check_outside(out: Path, sources: Sequence[Path | None], what: str) -> None:
         if source is not None and out.resolve().is_relative_to(source.resolve()):
             raise ConfigError(
                 f"The {what} must go outside of what is predicted. Received: {out}, in"
-                f" {source}, where nothing is written. Give another --out FILE."
+                f" {source}, where nothing is written. Give another place."
             )
 
 

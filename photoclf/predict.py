@@ -21,6 +21,7 @@ from photoclf.prediction_note import finished_counts
 from photoclf.prediction_places import claimed
 from photoclf.prediction_table import check_format, is_parquet, read_predictions, to_parquet
 from photoclf.run_folder import RunFolder
+from photoclf.run_names import open_run
 from photoclf.scorer import score_file
 from photoclf.spool import Spool
 from photoclf.workers import Lost, isolated_map
@@ -59,7 +60,7 @@ class Predicted:
 
 def predict_folder(
     folder: Path,
-    run: RunFolder,
+    run: RunFolder | Path | str,
     *,
     out: Path | None = None,
     workers: int | None = None,
@@ -69,7 +70,8 @@ def predict_folder(
 
     Args:
         folder: A folder of images, with or without class folders. Nothing in it is changed.
-        run: The run whose exported model predicts.
+        run: The run whose exported model predicts, its folder, or `release` for the one that comes
+            with the project.
         out: Where to write the predictions, see `predict_files`; nowhere by default.
         workers: See `predict_files`.
         progress: Whether to show a progress bar.
@@ -84,12 +86,13 @@ def predict_folder(
         RunError: If the run's model can't be used.
         InTheWayError: If `out` is there and isn't what would be written.
     """
+    run, source = open_run(run), Source(Path(folder))
     if out is not None:
-        predict_files(Source(folder), run, out, workers=workers, progress=progress)
+        predict_files(source, run, out, workers=workers, progress=progress)
         return read_predictions(out)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "predictions.csv"
-        predict_files(Source(folder), run, out, workers=workers, progress=progress)
+        predict_files(source, run, out, workers=workers, progress=progress)
         return read_predictions(out)
 
 
@@ -179,7 +182,7 @@ def _write_rows(
 def _why_not(name: str, problem: str) -> tuple[str, str] | None:
     """Tell status and reason of a file that isn't read."""
     if problem:
-        status = {"special_file": "not_an_image", "link_to_folder": "ignored"}
+        status = {"special_file": "not_an_image", "link_to_folder": "ignored", "folder": "ignored"}
         return status.get(problem, "unreadable"), problem
     ignored = why_ignored(name)
     return ("ignored", ignored) if ignored == "system_file" else None

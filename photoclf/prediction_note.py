@@ -30,7 +30,7 @@ def finished_counts(
     if anew:
         places.out.unlink()
         return None
-    changed = "and since then files were added, removed or changed"
+    changed = "made of other files: of another folder or table, or some were added or changed since"
     why = changed if note["made_with"] == facts else difference(note["made_with"], facts)
     raise InTheWayError(
         f"Predictions that are there must be those that would be made. Received: {places.out},"

@@ -22,8 +22,13 @@ def check_format(path: Path) -> None:
     """Check that predictions can be written in the format that a file's name asks for.
 
     Raises:
-        ConfigError: If Parquet is wanted and pyarrow isn't installed.
+        ConfigError: If the name ends otherwise than `.csv` or `.parquet`, or Parquet is wanted and
+            pyarrow isn't installed.
     """
+    if not is_parquet(path) and path.suffix.lower() != ".csv":
+        raise ConfigError(
+            f"A file for predictions must end in .csv or .parquet. Received: {path}. Name it so."
+        )
     if is_parquet(path) and importlib.util.find_spec("pyarrow") is None:
         raise ConfigError(
             f"Parquet needs pyarrow. Received: {path}, and pyarrow isn't installed. Install it (pip"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from photoclf.errors import RunError, did_you_mean
 from photoclf.files import read_json
-from photoclf.paths import Workspace
+from photoclf.paths import Workspace, release_folder
 from photoclf.run_folder import RunFolder
 from photoclf.shipped import NAME as RELEASE
 from photoclf.shipped import lay_release, release_comes_with_project
@@ -36,8 +36,8 @@ def find_run_folder(models: Path, run_id: str) -> Path:
             RunFolder(folder).need("config.json")
         known = f"{len(names)} runs in {models}" if names else f"no run in {models}"
         raise RunError(
-            f"The run must be one of those in the models' folder. Received: {run_id!r}, with"
-            f" {known}.{did_you_mean(run_id, names)}"
+            f"The run must be one of those in the models' folder, or `{RELEASE}`. Received:"
+            f" {run_id!r}, with {known}.{did_you_mean(run_id, [*names, RELEASE])}"
         )
     return folder
 
@@ -62,6 +62,13 @@ def find_model(workspace: Workspace, name: str = "", *, or_release: bool = False
     elif Path(name).name != name and (Path(name) / "model.json").is_file():
         return Path(name)
     return find_run_folder(workspace.models, name)
+
+
+def open_run(run: RunFolder | Path | str) -> RunFolder:
+    """Take a run, its folder, or `release` for the one that comes with the project."""
+    if isinstance(run, RunFolder):
+        return run
+    return RunFolder(release_folder() if run == RELEASE else Path(run))
 
 
 def chosen_name(path: Path) -> str:

@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photoclf.band import Band
 from photoclf.classifier import Classifier, ImageError
 from photoclf.decode import DECODER_VERSION, DecodeError, decode_image
 from photoclf.errors import ArchiveError, RunError
+from photoclf.exported import ExportedModel
 from photoclf.files import write_json
+from photoclf.paths import release_folder
 from photoclf.predict import predict_folder
 from photoclf.run import Run
 from photoclf.schema import PREDICTIONS
@@ -197,6 +202,29 @@ def test_images_in_the_review_band_of_an_evaluation_are_left_to_a_person(folder,
     choose(run, 0.5, low=0.02, high=0.9)
     predictions = predict_folder(folder, run)
     assert predictions.decision.tolist() == ["review", "review", "photo", "other"]
+
+
+def test_an_evaluation_that_proves_nothing_leaves_the_release_its_own_band(tmp_path):
+    release = Run(tmp_path / "release")
+    shutil.copytree(release_folder(), release.folder)
+    own = Classifier.load(release, threads=1).model
+    assert own.band.low < own.band.high
+    choose(release, own.threshold)
+    metrics = release.eval_folder / "metrics.json"
+    told = json.loads(metrics.read_text())
+    told["review"]["by"] = "nothing"
+    write_json(metrics, told)
+    assert ExportedModel.of(release).band == own.band
+    told["review"]["by"] = "promise"
+    write_json(metrics, told)
+    assert ExportedModel.of(release).band == Band(own.threshold, own.threshold)
+
+
+def test_a_run_that_is_not_there_is_told(folder):
+    with pytest.raises(RunError, match="A run's folder must exist"):
+        Classifier.load(folder / "20260101-120000_compact_cnn_0123abcd")
+    with pytest.raises(RunError, match="A run's folder must exist"):
+        predict_folder(folder, "releas")
 
 
 def test_an_evaluation_of_an_earlier_version_has_to_be_made_again(folder, run):

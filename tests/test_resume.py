@@ -202,7 +202,7 @@ def test_predictions_of_another_model_or_folder_make_way_only_when_asked(
             predict(archive, run, out)
         choose(run, 0.5)
         put(archive, "more.png", png(3))
-        with pytest.raises(InTheWayError, match="files were added, removed or changed"):
+        with pytest.raises(InTheWayError, match="some were added or changed since"):
             predict(archive, run, out)
         assert out.read_bytes() == before
         return
@@ -219,7 +219,7 @@ def test_what_somebody_has_changed_or_made_is_never_overwritten(archive, run, tm
     with pytest.raises(InTheWayError, match="somebody has changed"):
         predict(archive, run, out, anew=anew)
     assert out.read_bytes() == edited
-    other = tmp_path / "notes.txt"
+    other = tmp_path / "notes.csv"
     other.write_text("mine")
     with pytest.raises(InTheWayError, match="isn't known to be predictions"):
         predict(archive, run, other, anew=anew)
@@ -302,6 +302,12 @@ def test_a_model_that_changes_meanwhile_is_refused(archive, run, tmp_path, monke
         predict(archive, run, tmp_path / "out.csv")
 
 
+@pytest.mark.parametrize("name", ["out", "out.xlsx", "out.csv.gz"])
+def test_a_name_that_promises_another_format_is_refused(archive, run, tmp_path, name):
+    with pytest.raises(ConfigError, match=r"must end in \.csv or \.parquet"):
+        predict(archive, run, tmp_path / name)
+
+
 # A table instead of a folder
 
 
@@ -313,12 +319,12 @@ def table(path: Path, *names: str, header="label;pathname") -> Path:
 def test_the_files_of_a_table_are_predicted_in_its_order(archive, run, tmp_path):
     put(archive, "a.png", png(10))
     put(archive, "b.png", png(250))
-    listed = table(tmp_path / "t.csv", "b.png", "gone.png", "a.png", "desktop.ini")
+    listed = table(tmp_path / "t.csv", "b.png", "gone.png", "a.png", "desktop.ini", "1", "b.png")
     predict_files(Source(archive, listed), run, tmp_path / "out.csv", workers=0)
     rows = read_predictions(tmp_path / "out.csv")
-    assert rows.pathname.tolist() == ["b.png", "gone.png", "a.png", "desktop.ini"]
-    assert rows.decision.tolist() == ["photo", "", "other", ""]
-    assert rows.reason.tolist() == ["", "vanished", "", "vanished"]
+    assert rows.pathname.tolist() == ["b.png", "gone.png", "a.png", "desktop.ini", "1", "b.png"]
+    assert rows.decision.tolist() == ["photo", "", "other", "", "", "photo"]
+    assert rows.reason.tolist() == ["", "vanished", "", "vanished", "folder", ""]
 
 
 @pytest.mark.parametrize(
