@@ -79,9 +79,11 @@ def predict(
     from photoclf.run_folder import RunFolder
     from photoclf.run_names import find_model
 
-    run = RunFolder(find_model(workspace, model, or_release=True))
     is_table = source.is_file()
     folder = resolve_archive(archive, workspace) if is_table else source
+    # First of all: finding a model may lay the release into the workspace.
+    check_outside(workspace.root, [folder], "workspace")
+    run = RunFolder(find_model(workspace, model, or_release=True))
     name = f"predictions_{source.stem}.csv" if is_table else "predictions.csv"
     out = out or workspace.reports / run.run_id / name
     for place, what in ((out, "predictions"), (sort_into, "sorted files")):

@@ -64,7 +64,7 @@ def read_listed(table: Path, archive: Path) -> Iterator[FileFacts]:
     root = os.path.join(archive, "")
     try:
         with open(table, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, delimiter=";")
+            rows = csv.DictReader(file, delimiter=";", strict=True)
             if "pathname" not in (rows.fieldnames or ()):
                 raise TableError(
                     "A table of files must have the column `pathname`. Received:"
@@ -74,9 +74,12 @@ def read_listed(table: Path, archive: Path) -> Iterator[FileFacts]:
             for row in rows:
                 name = unescape_pathname(row["pathname"] or "")
                 check_inside(name, f"row {rows.line_num} of {table}")
-                facts = _facts(name, root + name)
-                is_folder = facts[3] == "link_to_folder" and not os.path.islink(root + name)
-                yield (*facts[:3], "folder") if is_folder else facts
+                is_folder = name.endswith("/")
+                yield (
+                    (name, 0, 0, _why_no_files(root + name))
+                    if is_folder
+                    else _facts(name, root + name)
+                )
     except FileNotFoundError as error:
         raise TableError(f"The table must exist. Received: {table}, which does not.") from error
     except (csv.Error, UnicodeError) as error:
@@ -86,15 +89,21 @@ def read_listed(table: Path, archive: Path) -> Iterator[FileFacts]:
 
 
 def check_inside(pathname: str, origin: str) -> None:
-    """Check that a pathname is relative and leads to something inside of what it is relative to.
+    """Check that a pathname is relative, in its shortest form, and leads nowhere outside.
 
     Raises:
-        TableError: If it is empty, absolute, or leads out.
+        TableError: If it is empty, absolute, leads out, or has parts that say nothing.
     """
-    if not pathname or pathname.startswith("/") or ".." in pathname.split("/"):
+    parts = pathname.removesuffix("/").split("/")
+    if "" in parts or ".." in parts or "\0" in pathname:
         raise TableError(
             "A pathname must be relative to the archive and inside it. Received:"
             f" {pathname!r} in {origin}. Correct it."
+        )
+    if "." in parts:
+        raise TableError(
+            f"A pathname must be in its shortest form, as a/b.jpg. Received: {pathname!r} in"
+            f" {origin}. Leave out `.`; find . -printf '%P\\n' lists files so."
         )
 
 
@@ -126,6 +135,15 @@ def _names_in(root: str, folder: str) -> Iterator[str]:
             yield f"{folder}{entry.name}{inner}"
 
 
+def _why_no_files(place: str) -> str:
+    """Tell why a folder that is named in the place of a file has none, see `walk_files`."""
+    try:
+        os.scandir(place).close()
+    except OSError:
+        return "folder_no_permission"
+    return "folder"
+
+
 def _facts(pathname: str, place: str) -> FileFacts:
     try:
         facts = os.stat(place)
@@ -134,5 +152,5 @@ def _facts(pathname: str, place: str) -> FileFacts:
     if stat.S_ISREG(facts.st_mode):
         return pathname, facts.st_size, facts.st_mtime_ns, ""
     if stat.S_ISDIR(facts.st_mode):
-        return pathname, 0, 0, "link_to_folder"
+        return pathname, 0, 0, "link_to_folder" if os.path.islink(place) else "folder"
     return pathname, facts.st_size, facts.st_mtime_ns, "special_file"

@@ -1,6 +1,7 @@
 """Files → predictions at the speed of decoding, with an exported model and without TensorFlow."""
 
 import functools
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from photoclf.decode import DECODER_VERSION, MAX_MEMORY, MAX_SECONDS, DecodeError
+from photoclf.errors import RunError
 from photoclf.exported import ExportedModel
 from photoclf.file_list import Source, list_into
 from photoclf.listing import why_ignored
 from photoclf.prediction_file import PredictionWriter, Row, read_checkpoints
 from photoclf.prediction_note import finished_counts
-from photoclf.prediction_places import claimed
+from photoclf.prediction_places import claimed, room_needed
 from photoclf.prediction_table import check_format, is_parquet, read_predictions, to_parquet
 from photoclf.run_folder import RunFolder
 from photoclf.run_names import open_run
@@ -139,14 +141,17 @@ def predict_files(
     with claimed(out) as places, Spool(places.out.parent) as listed:
         begun = read_checkpoints(places, facts, anew=anew)
         points, listing = list_into(listed, source, begun, progress)
-        if places.out.exists():
+        if os.path.lexists(places.out):
             counts = finished_counts(places, facts, listing, anew=anew)
             if counts is not None:
                 return Predicted(places.out, counts, sum(counts.values()))
         with closing(PredictionWriter(places, facts, points)) as writer:
             _write_rows(writer, listed, source, model, points[-1].rows, workers, progress)
-            whole = to_parquet(places.partial) if is_parquet(out) else places.partial
-            return Predicted(places.out, writer.finish(whole), points[-1].rows)
+            whole = places.partial
+            if is_parquet(out):
+                with room_needed(out):
+                    whole = to_parquet(places.partial, places.converted)
+            return Predicted(places.out, writer.finish(whole, anew=anew), points[-1].rows)
 
 
 def _write_rows(
@@ -190,6 +195,11 @@ def _why_not(name: str, problem: str) -> tuple[str, str] | None:
 
 def _row(name: str, result: float | DecodeError | Lost, model: ExportedModel) -> Row:
     if isinstance(result, float):
+        if not math.isfinite(result):
+            raise RunError(
+                f"A model must give a score. Received: {result} of {name!r} by {model.path}. Train"
+                " it again with a lower learning rate."
+            )
         return name, result, str(model.band.triage(result)), "used", ""
     status = "not_an_image" if result.reason == "not_an_image" else "unreadable"
     return name, None, "", status, result.reason

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,12 +33,14 @@ class Checkpoint:
     Args:
         rows: Rows written.
         bytes: Their size with the header.
+        sha256: Of these bytes.
         listing: SHA-256 of what was listed of these rows' files, see `as_hashed`.
         counts: Rows by what became of them.
     """
 
     rows: int = 0
     bytes: int = 0
+    sha256: str = ""
     listing: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -60,16 +62,16 @@ def read_checkpoints(
         anew: Whether what was begun with another model is given up.
 
     Returns:
-        Its checkpoints, the first of no row; none but that where nothing was begun.
+        Its checkpoints up to which the rows are what was written, the first of no row; none but
+        that where nothing was begun.
 
     Raises:
         InTheWayError: If it was begun with another model.
     """
-    if not places.partial.is_file() or not places.progress.is_file():
+    if not places.partial.is_file():
         return [Checkpoint()]
-    size = places.partial.stat().st_size
     lines = places.progress.read_bytes().split(b"\n")[:-1]  # what has no end was cut off
-    begun = json.loads(lines[0]) if lines else facts
+    begun = json.loads(lines[0])["made_with"]
     if begun != facts and anew:
         return [Checkpoint()]
     if begun != facts:
@@ -78,8 +80,33 @@ def read_checkpoints(
             f" {places.partial}, {difference(begun, facts)}. Finish it so, give another --out"
             " FILE, or move it away."
         )
-    points = [Checkpoint(**json.loads(line)) for line in lines[1:]]
-    return [Checkpoint(), *(point for point in points if point.bytes <= size)]
+    return [Checkpoint(), *_holding(_points(lines[1:]), places.partial)]
+
+
+def _points(lines: Sequence[bytes]) -> Iterator[Checkpoint]:
+    for line in lines:
+        try:
+            yield Checkpoint(**json.loads(line))
+        except (ValueError, TypeError):  # damaged: what comes after it is done again
+            return
+
+
+def _holding(points: Iterable[Checkpoint], partial: Path) -> Iterator[Checkpoint]:
+    """Yield the checkpoints up to which a file still is what was written."""
+    digest, at = hashlib.sha256(), 0
+    with open(partial, "rb", buffering=0) as file:
+        for point in points:
+            _hash_more(digest, file, point.bytes - at)
+            at = point.bytes
+            if digest.hexdigest() != point.sha256:
+                return
+            yield point
+
+
+def _hash_more(digest: Any, file: io.FileIO, size: int) -> None:
+    while size > 0 and (data := file.read(min(size, 2**20))):
+        digest.update(data)
+        size -= len(data)
 
 
 class PredictionWriter:
@@ -97,12 +124,12 @@ class PredictionWriter:
         start = points[-1]
         self._places, self._facts = places, dict(facts)
         self._rows, self._counts = start.rows, Counter(start.counts)
-        self._listing = hashlib.sha256()
+        self._listing, self._written = hashlib.sha256(), hashlib.sha256()
         self._text = io.StringIO()
         self._csv = csv.writer(self._text, delimiter=";", lineterminator="\n")
         self._since, self._last = 0, time.monotonic()
         with room_needed(self._places.out):
-            lines = [self._facts, *map(asdict, points[1:])]
+            lines = [{"made_with": self._facts}, *map(asdict, points[1:])]
             with replacing(places.progress) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
             if not start.rows:
@@ -110,7 +137,7 @@ class PredictionWriter:
                 self._csv.writerow(COLUMNS)
             self._partial = open(places.partial, "r+b", buffering=0)  # noqa: SIM115
             self._partial.truncate(start.bytes)
-            self._partial.seek(start.bytes)
+            _hash_more(self._written, self._partial, start.bytes)
             self._progress = open(places.progress, "ab", buffering=0)  # noqa: SIM115
 
     def pass_over(self, listed: FileFacts) -> None:
@@ -133,11 +160,14 @@ class PredictionWriter:
     def checkpoint(self) -> None:
         """Put down what was added since the last checkpoint."""
         with room_needed(self._places.out):
-            _write_all(self._partial, self._text.getvalue().encode())
+            data = self._text.getvalue().encode()
+            _write_all(self._partial, data)
             os.fsync(self._partial.fileno())
+            self._written.update(data)
             point = {
                 "rows": self._rows,
                 "bytes": self._partial.tell(),
+                "sha256": self._written.hexdigest(),
                 "listing": self._listing.hexdigest(),
                 "counts": dict(sorted(self._counts.items())),
             }
@@ -146,10 +176,11 @@ class PredictionWriter:
         self._text.truncate()
         self._since, self._last = 0, time.monotonic()
 
-    def finish(self, whole: Path) -> dict[str, int]:
+    def finish(self, whole: Path, *, anew: bool = False) -> dict[str, int]:
         """Put the whole predictions in their place, see `put_in_place`."""
         counts = dict(sorted(self._counts.items()))
-        put_in_place(self._places, self._facts, self._listing.hexdigest(), counts, whole)
+        listing = self._listing.hexdigest()
+        put_in_place(self._places, self._facts, listing, counts, whole, anew=anew)
         return counts
 
     def close(self) -> None:

@@ -25,10 +25,9 @@ def finished_counts(
     """
     note = _note_of_untouched(places)
     if note["made_with"] == facts and note["listing"] == listing:
-        places.progress.unlink(missing_ok=True)
+        places.tidy()
         return dict(note["counts"])
     if anew:
-        places.out.unlink()
         return None
     changed = "made of other files: of another folder or table, or some were added or changed since"
     why = changed if note["made_with"] == facts else difference(note["made_with"], facts)
@@ -37,6 +36,20 @@ def finished_counts(
         f" {why}. Nothing is overwritten: give another --out FILE, move it away, or let it be made"
         " --anew."
     )
+
+
+def check_made_with(places: Places, facts: Mapping[str, Any]) -> None:
+    """Check that whole predictions are untouched, and made with what is told.
+
+    Raises:
+        InTheWayError: If they aren't.
+    """
+    made_with = _note_of_untouched(places)["made_with"]
+    if made_with != facts:
+        raise InTheWayError(
+            f"Predictions must be made with one model. Received: {places.out},"
+            f" {difference(made_with, facts)}. Delete it, and run the same command again."
+        )
 
 
 def _note_of_untouched(places: Places) -> dict[str, Any]:
@@ -67,6 +80,8 @@ def put_in_place(
     listing: str,
     counts: Mapping[str, int],
     whole: Path,
+    *,
+    anew: bool = False,
 ) -> None:
     """Put whole predictions in their place, with the note on what they were made with.
 
@@ -76,6 +91,7 @@ def put_in_place(
         listing: See `Checkpoint`, of all files.
         counts: Rows by what became of them.
         whole: The file that becomes the predictions.
+        anew: Whether others that are there make way, if nobody has changed them.
 
     Raises:
         InTheWayError: If other predictions came there meanwhile.
@@ -88,10 +104,12 @@ def put_in_place(
         "listing": listing,
         "sha256": sha256_file(whole),
     }
-    if places.out.exists():  # came while others were working
-        finished_counts(places, facts, listing)
+    with room_needed(places.out), open(whole, "rb") as file:
+        os.fsync(file.fileno())  # before what it was made of is removed
+    if os.path.lexists(places.out):  # to make way, or come while others were working
+        finished_counts(places, facts, listing, anew=anew)
+        places.out.unlink()  # only now: until here a full disk has cost nothing
     with room_needed(places.out):
         write_json(places.note, note)
     os.replace(whole, places.out)
-    places.partial.unlink(missing_ok=True)
-    places.progress.unlink(missing_ok=True)
+    places.tidy()

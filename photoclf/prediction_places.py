@@ -1,5 +1,9 @@
 """The files that belong to some predictions, and who may write them."""
 
+import json
+import os
+import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +13,9 @@ from typing import Any
 from photoclf.errors import PhotoclfError
 from photoclf.files import full_disk_told
 from photoclf.locks import locked
+
+# What marks a folder of shards as such.
+MADE_WITH = "made_with.json"
 
 
 class PredictionError(PhotoclfError):
@@ -51,6 +58,23 @@ class Places:
         """Held while they are written."""
         return self._beside(".lock")
 
+    @property
+    def converted(self) -> Path:
+        """All rows in another format, until they are put in their place."""
+        return self._beside(".converted")
+
+    @property
+    def shards(self) -> Path:
+        """The folder of shards, while there are some."""
+        return self._beside(".shards")
+
+    def tidy(self) -> None:
+        """Remove what is of no use once the predictions are whole."""
+        for path in (self.partial, self.converted, self.progress):
+            path.unlink(missing_ok=True)
+        if (self.shards / MADE_WITH).is_file():
+            shutil.rmtree(self.shards)
+
     def _beside(self, ending: str) -> Path:
         return self.out.with_name(self.out.name + ending)
 
@@ -60,9 +84,11 @@ def claimed(out: Path) -> Iterator[Places]:
     """Keep others from writing the same predictions.
 
     Raises:
+        InTheWayError: If what such predictions use is there and isn't of any.
         PredictionError: If another process writes them.
     """
     places = Places(Path(out))
+    _check_own(places)
     busy = PredictionError(
         f"One prediction at a time may write a file. Received: {out}, which another process is"
         " writing. Wait for it, or give another --out FILE."
@@ -81,6 +107,39 @@ def room_needed(out: Path) -> Iterator[None]:
         )
     ):
         yield
+
+
+def _check_own(places: Places) -> None:
+    """Check that all that will be written, read or removed is of predictions."""
+    for path in (places.partial, places.progress, places.note, places.lock, places.converted):
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise _foreign(path, "a link, folder or device")
+    if places.lock.exists() and places.lock.stat().st_size:
+        raise _foreign(places.lock, "a file with something in it")
+    for path in (places.progress, places.note):
+        if path.exists() and not _tells_what_it_is(path):
+            raise _foreign(path, "a file of another kind")
+    if places.partial.exists() and not places.progress.exists():
+        raise _foreign(places.partial, f"without {places.progress.name}")
+    if os.path.lexists(places.shards) and not (places.shards / MADE_WITH).is_file():
+        raise _foreign(places.shards, f"without {MADE_WITH}")
+
+
+def _tells_what_it_is(path: Path) -> bool:
+    with open(path, "rb") as file:
+        first = file.readline() if path.name.endswith(".progress") else file.read()
+    try:
+        told = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and isinstance(told.get("made_with"), dict)
+
+
+def _foreign(path: Path, what: str) -> InTheWayError:
+    return InTheWayError(
+        f"Predictions need {path} for themselves. Received: {what}, which isn't theirs. Move it"
+        " away, or give another --out FILE."
+    )
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

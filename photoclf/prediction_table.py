@@ -65,8 +65,8 @@ def read_prediction_chunks(path: Path) -> Iterator["pd.DataFrame"]:
             yield frame.assign(pathname=frame.pathname.map(unescape_pathname))
 
 
-def to_parquet(table: Path) -> Path:
-    """Write `;`-separated predictions as Parquet beside them; return where.
+def to_parquet(table: Path, place: Path) -> Path:
+    """Write `;`-separated predictions as Parquet; return where.
 
     Pathnames are escaped as in the table: Parquet's texts are UTF-8, too.
     """
@@ -79,7 +79,6 @@ def to_parquet(table: Path) -> Path:
 
     types = {"str": pa.string(), "float64": pa.float64()}
     schema = pa.schema([(name, types[dtype]) for name, dtype in PREDICTIONS.columns.items()])
-    place = table.with_name(f"{table.name}.parquet")
     with parquet.ParquetWriter(place, schema, compression="zstd") as writer:
         for frame in read_chunks(table, PREDICTIONS):
             frame["pathname"] = frame.pathname.map(escape_pathname)

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import os
 import shutil
+import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -17,12 +19,12 @@ from photoclf.errors import check_whole
 from photoclf.escaping import escape_pathname
 from photoclf.exported import ExportedModel
 from photoclf.file_list import Source, list_into
-from photoclf.files import replacing
+from photoclf.files import replacing, write_json
 from photoclf.locks import wait_until_free
 from photoclf.predict import Predicted, made_with, predict_files
 from photoclf.prediction_file import Checkpoint
-from photoclf.prediction_note import finished_counts, put_in_place
-from photoclf.prediction_places import Places, PredictionError, claimed, room_needed
+from photoclf.prediction_note import check_made_with, finished_counts, put_in_place
+from photoclf.prediction_places import MADE_WITH, Places, PredictionError, claimed, room_needed
 from photoclf.prediction_table import check_format, is_parquet, to_parquet
 from photoclf.run_folder import RunFolder
 from photoclf.spool import Spool
@@ -94,21 +96,21 @@ def predict_sharded(
     facts = made_with(run, ExportedModel.of(run))
     with claimed(out) as places, Spool(places.out.parent) as listed:
         _, listing = list_into(listed, source, [Checkpoint()], progress)
-        if places.out.exists():
+        if os.path.lexists(places.out):
             counts = finished_counts(places, facts, listing, anew=anew)
             if counts is not None:
                 return Predicted(places.out, counts, sum(counts.values()))
-        folder = out.with_name(f"{out.name}.shards").absolute()
+        folder = places.shards.absolute()
         see = [source.folder.absolute(), run.folder.absolute(), folder.parent]
         with room_needed(out):
+            write_json(folder / MADE_WITH, {"made_with": facts})
             shards = list(_lay_shards(listed, folder, shard_files))
         with open_cluster(jobs or available_threads(), scheduler, see) as client:
             kept = _work(client, shards, *see[:2], progress=progress)
         with room_needed(out):
-            whole, merged = _merged(shards, listed, folder / "merged.csv")
-            whole = to_parquet(whole) if is_parquet(out) else whole
-        put_in_place(places, facts, listing, merged, whole)
-        shutil.rmtree(folder)
+            whole, merged = _merged(shards, facts, listed, folder / "merged.csv")
+            whole = to_parquet(whole, places.converted) if is_parquet(out) else whole
+        put_in_place(places, facts, listing, merged, whole, anew=anew)
         return Predicted(places.out, merged, kept)
 
 
@@ -141,8 +143,12 @@ def _work(client: "Client", shards: list[Shard], folder: Path, run: Path, *, pro
         unit="image",
         disable=not progress,
     )
+    # Names of this call alone: others may share the scheduler, and an earlier call's results.
+    call = uuid.uuid4().hex
     futures = {
-        client.submit(predict_shard, folder, run, shard, pure=False, key=shard.out.name): shard
+        client.submit(
+            predict_shard, folder, run, shard, pure=False, key=f"{shard.out.stem}-{call}"
+        ): shard
         for shard in shards
     }
     kept = 0
@@ -153,12 +159,15 @@ def _work(client: "Client", shards: list[Shard], folder: Path, run: Path, *, pro
     return kept
 
 
-def _merged(shards: list[Shard], listed: Spool, place: Path) -> tuple[Path, dict[str, int]]:
+def _merged(
+    shards: list[Shard], facts: Mapping[str, Any], listed: Spool, place: Path
+) -> tuple[Path, dict[str, int]]:
     """Lay the shards' rows one after the other; each must be that of the next file listed."""
     names = (facts[0] for facts in listed)
     counts: Counter[str] = Counter()
     with open(place, "wb") as whole:
         for number, shard in enumerate(shards):
+            check_made_with(Places(shard.out), facts)
             with open(shard.out, encoding="utf-8", newline="") as file:
                 rows = csv.DictReader(file, delimiter=";")
                 found = 0

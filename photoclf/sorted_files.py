@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from photoclf.files import full_disk_told
+from photoclf.paths import check_outside
 from photoclf.prediction_places import InTheWayError, PredictionError
 from photoclf.prediction_table import read_prediction_chunks
 from photoclf.schema import DECISIONS
@@ -32,9 +33,11 @@ def sort_into(
         How many files lie there.
 
     Raises:
-        InTheWayError: If a file lies there under another decision, or another file does.
+        ConfigError: If `place` lies in the folder.
+        InTheWayError: If a file lies there under another decision, or another file or a link does.
         PredictionError: If a file is gone, or the disk is full.
     """
+    check_outside(place, [folder], "sorted files")
     lay: Callable[[Path, Path], None] = _copy if copy else _link
     laid = 0
     with tqdm(desc="sort", unit="file", disable=not progress) as bar:
@@ -42,10 +45,21 @@ def sort_into(
             decided = rows[rows.decision != ""]
             for name, decision in zip(decided.pathname, decided.decision, strict=True):
                 _check_free(place, name, decision)
+                _make_folder(place, (place / decision / name).parent)
                 lay((folder / name).resolve(), place / decision / name)
                 laid += 1
                 bar.update()
     return laid
+
+
+def _make_folder(place: Path, folder: Path) -> None:
+    """Make a folder below a place; through a link files would be laid elsewhere."""
+    for part in [folder, *folder.parents]:
+        if part == place:
+            break
+        if part.is_symlink():
+            raise _in_the_way(part)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _check_free(place: Path, name: str, decision: str) -> None:
@@ -58,7 +72,6 @@ def _check_free(place: Path, name: str, decision: str) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.symlink_to(source)
     except FileExistsError:
@@ -67,8 +80,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{os.getpid()}.tmp")
     try:
         if os.path.lexists(target):
             theirs, ours = target.stat(), source.stat()

@@ -248,6 +248,17 @@ def test_predicting_tells_its_figures_in_words_and_as_json(call, own_copy, tmp_p
     assert "5 of them done before" in result.output
 
 
+def test_predicting_in_a_folder_writes_nothing_into_it(call, tmp_path, monkeypatch):
+    archive = make_archive(tmp_path / "archive", "Photo", images=2)
+    before = sorted(archive.rglob("*"))
+    monkeypatch.chdir(archive)
+    for words in ((".",), (".", "--out", "../o.csv"), (archive, "--workspace", archive / "w")):
+        result = call("predict", *words, "--model", "release")
+        assert result.exit_code == 2, result.output
+        assert "workspace must go outside" in result.output
+    assert sorted(archive.rglob("*")) == before
+
+
 def test_a_run_by_its_folder_and_a_table_of_files_are_predicted(call, own_copy, tiny_archive):
     (run,) = own_copy.models.glob("2*")
     out = own_copy.root / "out.csv"

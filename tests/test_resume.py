@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from photoclf import prediction_file
+from photoclf import predict as predict_module
+from photoclf import prediction_file, prediction_note
 from photoclf.errors import ArchiveError, ConfigError, RunError
 from photoclf.file_list import Source
 from photoclf.files import read_json
@@ -117,7 +118,9 @@ def test_rows_that_were_written_are_not_predicted_again(archive, run, tmp_path, 
     assert again.summary()["files"] == len(read_predictions(tmp_path / "out.csv"))
 
 
-@pytest.mark.parametrize("spoil", ["half a row", "half a checkpoint", "no checkpoint", "no rows"])
+@pytest.mark.parametrize(
+    "spoil", ["half a row", "half a checkpoint", "other rows", "other line ends", "no rows"]
+)
 def test_what_a_crash_left_half_written_is_written_anew(archive, run, tmp_path, monkeypatch, spoil):
     out = tmp_path / "out.csv"
     with monkeypatch.context() as patch:
@@ -129,8 +132,11 @@ def test_what_a_crash_left_half_written_is_written_anew(archive, run, tmp_path, 
         places.partial.write_bytes(places.partial.read_bytes() + b'"1/0101 ;')
     elif spoil == "half a checkpoint":
         places.progress.write_bytes(places.progress.read_bytes()[:-30])
-    elif spoil == "no checkpoint":
-        places.progress.unlink()
+    elif spoil == "other rows":
+        places.partial.write_bytes(places.partial.read_bytes().replace(b"photo", b"other", 1))
+    elif spoil == "other line ends":
+        saved = "\ufeff".encode() + places.partial.read_bytes().replace(b"\n", b"\r\n")
+        places.partial.write_bytes(saved)
     else:
         places.partial.write_bytes(places.partial.read_bytes()[:50])
     predict(archive, run, out)
@@ -208,6 +214,77 @@ def test_predictions_of_another_model_or_folder_make_way_only_when_asked(
         return
     predict(archive, run, out, anew=True)
     assert out.read_bytes() != before
+
+
+@pytest.mark.parametrize("ending", ["partial", "progress", "json", "lock", "converted", "shards"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_lies_beside_and_is_somebody_elses_is_left_alone(
+    archive, run, tmp_path, ending, kind, anew
+):
+    photo = next(archive.rglob("*.png"))
+    before, beside = photo.read_bytes(), tmp_path / f"out.csv.{ending}"
+    if kind == "link":
+        beside.symlink_to(photo)
+    elif kind == "folder":
+        put(beside, "mine.txt", b"mine")
+    else:
+        beside.write_bytes(b"mine")
+    if (kind, ending) == ("file", "converted"):
+        return  # a name that nobody gives a file; it is overwritten
+    with pytest.raises(InTheWayError, match="isn't theirs"):
+        predict(archive, run, tmp_path / "out.csv", anew=anew)
+    assert photo.read_bytes() == before
+    if kind != "folder":
+        assert beside.read_bytes() == (before if kind == "link" else b"mine")
+    else:
+        assert (beside / "mine.txt").read_bytes() == b"mine"
+
+
+def test_outdated_predictions_are_there_until_new_ones_are(archive, run, tmp_path, monkeypatch):
+    out = tmp_path / "out.csv"
+    predict(archive, run, out)
+    before = out.read_bytes()
+    choose(run, 0.7)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 100)
+        with pytest.raises(KeyboardInterrupt):
+            predict(archive, run, out, anew=True)
+    assert out.read_bytes() == before
+    assert predict(archive, run, out, anew=True).kept == 96
+    assert out.read_bytes() != before
+
+
+@pytest.mark.parametrize("step", ["unlink", "write_json", "replace", "tidy"])
+def test_a_kill_while_predictions_are_put_in_place_costs_nothing(
+    archive, run, tmp_path, monkeypatch, step
+):
+    out, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
+    predict(archive, run, out)
+    choose(run, 0.7)
+    predict(archive, run, whole)
+
+    def killed(*args, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if step == "unlink":
+            unlink = Path.unlink
+            patch.setattr(
+                Path, "unlink", lambda path, **to: killed() if path == out else unlink(path, **to)
+            )
+        elif step == "write_json":
+            patch.setattr(prediction_note, "write_json", killed)
+        elif step == "replace":
+            patch.setattr(prediction_note.os, "replace", killed)
+        else:
+            patch.setattr(Places, "tidy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            predict(archive, run, out, anew=True)
+    predict(archive, run, out, anew=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert read_json(Places(out).note) == read_json(Places(whole).note)
+    assert sorted(p.name for p in tmp_path.glob("out.csv*")) == ["out.csv", "out.csv.json"]
 
 
 @pytest.mark.parametrize("anew", [False, True])
@@ -292,6 +369,12 @@ def test_a_folder_that_may_not_be_written_to_is_refused(archive, run, tmp_path):
         predict(archive, run, place / "out.csv")
 
 
+def test_a_score_that_is_none_is_refused(archive, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict_module, "score_file", lambda path, model: float("nan"))
+    with pytest.raises(RunError, match="must give a score"):
+        predict(archive, run, tmp_path / "out.csv")
+
+
 def test_a_model_that_changes_meanwhile_is_refused(archive, run, tmp_path, monkeypatch):
     from photoclf.exported import ExportedModel
 
@@ -336,6 +419,10 @@ def test_the_files_of_a_table_are_predicted_in_its_order(archive, run, tmp_path)
         ("pathname\n/etc/passwd\n", "inside it"),
         ("pathname\n\n;\n", "inside it"),
         ("pathname\n\udcff.png\n", "UTF-8"),
+        ("pathname\n./a.png\n", "shortest form"),
+        ("pathname\na//b.png\n", "inside it"),
+        ('pathname\n"a.png\nb.png\nc.png\n', "UTF-8 text"),
+        ("pathname\na\0.png\n", "inside it|UTF-8 text"),
     ],
 )
 def test_a_table_that_is_none_or_leads_out_of_the_archive_is_refused(

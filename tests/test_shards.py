@@ -1,5 +1,6 @@
 """Shards on a Dask cluster: lost workers, killed runs, and the bytes of one machine alone."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from photoclf import shards as shards_module
 from photoclf.cluster import ClusterError
 from photoclf.errors import ConfigError
 from photoclf.file_list import Source
-from photoclf.files import read_json
+from photoclf.files import read_json, sha256_file, write_json
 from photoclf.predict import predict_files
 from photoclf.prediction_places import InTheWayError, Places, PredictionError
 from photoclf.run import Run
@@ -193,7 +194,7 @@ def test_shards_that_dont_add_up_to_the_files_are_not_merged(
     out = tmp_path / "out.csv"
     merged = shards_module._merged
 
-    def spoilt(shards, listed, place):
+    def spoilt(shards, *rest):
         path = shards[1].out
         lines = path.read_bytes().split(b'\n"')
         if spoil == "a row less":
@@ -204,12 +205,72 @@ def test_shards_that_dont_add_up_to_the_files_are_not_merged(
             path.write_bytes(path.read_bytes().replace(b"001", b"771", 1))
         else:
             path.write_bytes(b"")
-        return merged(shards, listed, place)
+        note = read_json(Places(path).note)
+        write_json(Places(path).note, note | {"sha256": sha256_file(path)})
+        return merged(shards, *rest)
 
     monkeypatch.setattr(shards_module, "_merged", spoilt)
     with pytest.raises(PredictionError, match="must hold the rows of its 10 files"):
         predict_sharded(Source(archive), run, out, shard_files=10)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("spoil", ["bytes", "model"])
+def test_a_shard_that_somebody_changed_or_another_model_made_is_not_merged(
+    archive, run, tmp_path, here, monkeypatch, spoil
+):
+    merged = shards_module._merged
+
+    def spoilt(shards, *rest):
+        place = Places(shards[1].out)
+        if spoil == "bytes":
+            place.out.write_bytes(place.out.read_bytes().replace(b"photo", b"other", 1))
+        else:
+            note = read_json(place.note)
+            note["made_with"]["threshold"] = 0.1
+            write_json(place.note, note)
+        return merged(shards, *rest)
+
+    monkeypatch.setattr(shards_module, "_merged", spoilt)
+    with pytest.raises(InTheWayError, match="somebody has changed|one model"):
+        predict_sharded(Source(archive), run, tmp_path / "out.csv", shard_files=10)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such rights")
+def test_a_folder_without_permission_and_links_are_told_as_by_one_machine(
+    archive, run, tmp_path, here, monkeypatch
+):
+    locked = archive / "locked"
+    locked.mkdir()
+    (archive / "up").symlink_to(archive)
+    scandir = os.scandir
+
+    def refused(place):
+        if str(place).rstrip("/") == str(locked):
+            raise PermissionError(13, "Permission denied")
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    alone = tmp_path / "alone" / "out.csv"
+    predict_files(Source(archive), run, alone, workers=0)
+    assert b"locked/;;;unreadable;folder_no_permission" in alone.read_bytes()
+    predict_sharded(Source(archive), run, tmp_path / "out.csv", shard_files=10)
+    assert_same(tmp_path / "out.csv", alone)
+
+
+def test_a_folder_of_that_name_that_is_somebody_elses_is_left_alone(archive, run, tmp_path, here):
+    mine = put(tmp_path, "out.csv.shards/mine.txt", b"mine")
+    with pytest.raises(InTheWayError, match="isn't theirs"):
+        predict_sharded(Source(archive), run, tmp_path / "out.csv")
+    assert mine.read_bytes() == b"mine"
+
+
+def test_two_predictions_on_one_cluster_do_not_take_each_others_shards(
+    archive, run, tmp_path, here
+):
+    for name in ("a", "b"):
+        predict_sharded(Source(archive), run, tmp_path / name / "out.csv", shard_files=30)
+    assert len(set(here[0])) == 4
 
 
 def test_predictions_that_are_there_are_not_overwritten_by_shards(archive, run, alone, here):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from photoclf.errors import ConfigError
 from photoclf.file_list import Source
 from photoclf.predict import predict_files
 from photoclf.prediction_places import InTheWayError, PredictionError
@@ -56,6 +57,28 @@ def test_what_lies_there_otherwise_is_left_as_it_is(predicted, tmp_path, copy):
     with pytest.raises(InTheWayError, match="something else"):
         sort_into(out, folder, place, copy=copy)
     assert (place / "other/a/1.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_nothing_is_laid_through_a_link_or_into_the_archive(predicted, tmp_path, copy):
+    out, folder = predicted
+    before = laid(folder)
+    place = tmp_path / "sorted"
+    place.mkdir()
+    (place / "review").symlink_to(folder / "b")
+    with pytest.raises(InTheWayError, match="something else"):
+        sort_into(out, folder, place, copy=copy)
+    for inside in (folder, folder / "sorted"):
+        with pytest.raises(ConfigError, match="must go outside"):
+            sort_into(out, folder, inside, copy=copy)
+    assert laid(folder) == before
+
+
+def test_long_names_of_many_bytes_are_copied(tmp_path, bright_run):
+    folder, out = tmp_path / "archive", tmp_path / "out.csv"
+    put(folder, 82 * "写" + ".png", png(250))
+    predict_files(Source(folder), bright_run, out, workers=0)
+    assert sort_into(out, folder, tmp_path / "sorted", copy=True) == 1
 
 
 def test_a_file_is_not_sorted_twice(predicted, tmp_path, bright_run):
