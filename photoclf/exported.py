@@ -104,8 +104,10 @@ def _checked_facts(run: RunFolder) -> dict[str, Any]:
         )
     facts = run.read_object("model.json", "image_size", "fit", "decoder_version", "sha256")
     # What a run finished with stands above a note that may have been changed with the file.
-    done = run.read_object("done", "sha256")["sha256"] if run.done else {}
-    expected, received = done.get("model.tflite", facts["sha256"]), sha256_file(run.exported_model)
+    if run.done:
+        run.check_hash("model.json")
+    expected = run.finished_with.get("model.tflite", facts["sha256"])
+    received = sha256_file(run.exported_model)
     if received != expected:
         raise RunError(
             f"The exported model of {run.run_id} must be the file that was recorded.\n"

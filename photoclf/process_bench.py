@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from itertools import count
@@ -113,13 +114,15 @@ def peak_memory(command: Sequence[str]) -> tuple[int, float]:
         PhotoclfError: If the command fails.
     """
     start, peak = time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        while process.poll() is None:
-            peak = max(peak, _held(process.pid))
-            time.sleep(_TICK)
+    # Into a file: a pipe that nobody reads would hold up who writes a long progress bar.
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said) as process:
+            while process.poll() is None:
+                peak = max(peak, _held(process.pid))
+                time.sleep(_TICK)
         seconds = time.perf_counter() - start
-        assert process.stderr is not None
-        _check(command, process.returncode, process.stderr.read().decode(errors="replace"))
+        said.seek(0)
+        _check(command, process.returncode, said.read().decode(errors="replace"))
     return peak, seconds
 
 

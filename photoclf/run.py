@@ -17,11 +17,11 @@ from photoclf.tables import read_table, write_table
 
 # What a run must hold before it may be called done, and what `done` vouches for.
 PARTS = ("config.json", "provenance.json", "history.csv", "model.json")
-HASHED = ("best.keras", "model.tflite", "val_scores.csv")
+HASHED = ("best.keras", "model.json", "model.tflite", "val_scores.csv")
 # What is in the place of that in a release: its figures, and which images it was trained on.
 TRAINED_ON, HEAD = "trained_on.txt", "head.npz"
 TRAINED_ON_DIGITS = 16  # of each image's SHA-256
-HASHED_OF_RELEASE = ("model.tflite", RELEASE, TRAINED_ON, HEAD)
+HASHED_OF_RELEASE = ("model.json", "model.tflite", RELEASE, TRAINED_ON, HEAD)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,13 @@ class RunFolder:
         """Whether this is a release: what it finished with tells, else what is there."""
         if not self.done:
             return (self.folder / RELEASE).is_file()
-        hashes = self.read_object("done", "sha256")["sha256"]
-        return isinstance(hashes, dict) and RELEASE in hashes
+        return RELEASE in self.finished_with
+
+    @property
+    def finished_with(self) -> dict[str, str]:
+        """The hashes of the files that the run finished with; none while it is unfinished."""
+        hashes = self.read_object("done", "sha256")["sha256"] if self.done else {}
+        return hashes if isinstance(hashes, dict) else {}
 
     @property
     def exported_model(self) -> Path:
@@ -115,9 +120,7 @@ class RunFolder:
         Raises:
             RunError: If it is missing or another one.
         """
-        hashes = self.read_object("done", "sha256")["sha256"]
-        known = hashes if isinstance(hashes, dict) else {}
-        expected, received = known.get(name), sha256_file(self.need(name))
+        expected, received = self.finished_with.get(name), sha256_file(self.need(name))
         if received != expected:
             raise RunError(
                 f"{name} of the run {self.run_id} must be the file that the run finished with.\n"

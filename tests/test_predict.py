@@ -255,6 +255,22 @@ def test_a_model_that_was_tampered_with_is_refused(folder, run):
         predict_folder(folder, run)
 
 
+@pytest.mark.parametrize("change", [{"fit": "letterbox"}, {"image_size": 100}])
+def test_a_finished_run_whose_facts_were_edited_is_refused(folder, tmp_path, change):
+    release = Run(tmp_path / "release")
+    shutil.copytree(release_folder(), release.folder)
+    spoil_facts(release, **change)
+    with pytest.raises(RunError, match=r"model\.json of the run release must be the file"):
+        predict_folder(folder, release)
+
+
+@pytest.mark.parametrize("hashes", ["[]", "null", '"text"', "{}"])
+def test_a_done_that_vouches_for_nothing_is_refused(folder, run, hashes):
+    (run.folder / "done").write_text(f'{{"sha256": {hashes}}}')
+    with pytest.raises(RunError, match="must be the file"):
+        predict_folder(folder, run)
+
+
 def test_a_model_of_another_decoder_is_refused(folder, run):
     spoil_facts(run, decoder_version=DECODER_VERSION + 1)
     with pytest.raises(RunError, match="decoder version"):
