@@ -85,6 +85,11 @@ def growth_lines(growth: SplitGrowth) -> list[str]:
             f"{len(growth.left_out)} new images left out, tied to val or test:"
             f" {_some(growth.left_out)}"
         )
+    if growth.tied:
+        lines.append(
+            f"{len(growth.tied)} former train images left out, tied to val or test by now:"
+            f" {_some(growth.tied)}"
+        )
     if growth.dropped:
         lines.append(
             f"{len(growth.dropped)} former train images can't be used: {_some(growth.dropped)}"
