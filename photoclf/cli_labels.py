@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from photoclf import options
+from photoclf.escaping import clean
 from photoclf.paths import Workspace
 
 
@@ -47,7 +48,7 @@ def label(
     elif conflicts:
         table = conflicts_table(understood(journal, known), positive_folder)
         if len(table):
-            click.echo(table.drop(columns="sha256").to_string(index=False))
+            click.echo(clean(table.drop(columns="sha256").to_string(index=False)))
         click.echo(counted(len(table), "conflict"))
     if merge:
         from photoclf.label_merge import merge_labels

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from photoclf.escaping import clean_name
 from photoclf.label_agreement import (
     agreement_table,
     conflicts_table,
@@ -183,4 +184,4 @@ def _percent(share: float) -> str:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more
+    return ", ".join(map(clean_name, names[:_MOST])) + more

@@ -356,3 +356,42 @@ def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
     assert f"{tested.pathname} (test, " in grown.output
     assert (tmp_path / "ws/data/splits/more.csv").is_file()
     assert call("split", "--grow", "a/b", *ws).exit_code == 2
+
+
+def test_names_that_a_terminal_would_obey_are_printed_escaped(call, tmp_path):
+    journal = LabelJournal(tmp_path / "ws/data/labels.csv")
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    said = {"who": "anna", "label": "photo", "source": "random"}
+    for i, name in enumerate(("\x1b[2Jclear.png", "bytes\udcff.png", "a\u202egnp.png")):
+        for who in ("anna", "ben") if i < 2 else ("anna",):
+            label = "photo" if who == "anna" else "other"
+            told = said | {"who": who, "label": label}
+            journal.append(**told, pathname=f"Text/{name}", sha256=f"{i:064x}")
+    listed = call("label", "--conflicts", "--workspace", tmp_path / "ws")
+    assert listed.exit_code == 0
+    assert "bytes\\udcff.png" in listed.output
+    merged = call("label", "--merge", "--archive", archive, "--workspace", tmp_path / "ws")
+    assert merged.exit_code == 0, merged.output
+    assert "gnp.png" in merged.output
+    for output in (listed.output, merged.output):
+        assert not {"\x1b", "\udcff", "\u202e"} & set(output)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "more"], "--from goes only with --grow"),
+        (["--families", "f.yaml"], "--families goes only with --plan"),
+        (["--grow", "x", "--test-fraction", "0.2"], "--test-fraction goes only without --grow"),
+        (["--grow", "x", "--val-fraction", "0.15"], "--val-fraction goes only without --grow"),
+        (["--grow", "x", "--hold-out", "Photo/a"], "--hold-out goes only without --grow"),
+        (["--grow", "x", "--split-seed", "1"], "--split-seed goes only without --grow"),
+        (["--grow", "x", "--families", "f.yaml"], "--families goes only with --plan"),
+        (["--plan", "--grow", "x"], "--plan goes only without --grow"),
+        (["--plan", "--test-fraction", "0.2"], "--test-fraction goes only without --plan"),
+        (["--plan", "--hold-out", "Photo/a"], "--hold-out goes only without --plan"),
+    ],
+)
+def test_an_option_of_split_that_would_have_no_effect_is_refused(call, tmp_path, words, said):
+    result = call("split", "--workspace", tmp_path, *words)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
