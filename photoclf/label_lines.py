@@ -113,9 +113,15 @@ def merge_lines(merge: LabelMerge) -> list[str]:
             f"{counted(len(merge.changed), 'file')} left out, with other bytes than were labelled:"
             f" {_some(merge.changed)}"
         )
+    if merge.misnamed:
+        lines.append(
+            f"{counted(len(merge.misnamed), 'pathname')} of the journal left out, which no file of"
+            f" the archive can have: {_some(merge.misnamed)}"
+        )
+    lines += _undone_lines(merge.undone)
     if merge.before is not None:
         lines.append(f"the manifest of before: {merge.before}")
-    if len(changes):
+    if len(changes) or (merge.undone.back != "").any():
         lines.append("next: photoclf audit, then photoclf split, or split --grow NAME")
     return lines
 
@@ -159,6 +165,25 @@ def next_round_lines(name: str) -> list[str]:
         f"      photoclf evaluate --split {name} --run NEW",
         "      photoclf report --run NEW --against OLD",
     ]
+
+
+def _undone_lines(undone: pd.DataFrame) -> list[str]:
+    lines = []
+    back, left = undone[undone.back != ""], undone[undone.back == ""]
+    if len(back):
+        told = [f"{name} ({label} → {to})" for name, label, to in back.to_numpy().tolist()]
+        lines.append(
+            f"{counted(len(back), 'merged label')} put back, by which nobody stands any more:"
+            f" {_some(told)}"
+        )
+    if len(left):
+        told = [f"{name} ({label})" for name, label, _ in left.to_numpy().tolist()]
+        lines.append(
+            f"{counted(len(left), 'merged label')} by which nobody stands any more left in the"
+            f" manifest, as it isn't known what was there: {_some(told)}. Decide again, or correct"
+            " the manifest."
+        )
+    return lines
 
 
 def _person(row: pd.Series) -> str:
