@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import label_cards
+from photoclf import label_cards, label_widget, steps
 from photoclf.decode import decode_image
 from photoclf.errors import RunError, TableError
 from photoclf.label_desk import LabelDesk
@@ -24,6 +24,9 @@ from photoclf.label_widget import LabelWidget
 from photoclf.label_workshop import Workshop
 from photoclf.locks import BusyError
 from photoclf.messages import Messages
+from photoclf.paths import Workspace
+from photoclf.schema import MANIFEST
+from photoclf.tables import write_table
 from photoclf.workers import Lost
 from tests.images import write_image
 
@@ -195,6 +198,19 @@ def test_a_map_that_fails_says_why(tmp_path, names, monkeypatch):
     assert told[-1][0]["failed"].startswith("The model couldn’t be asked:")
 
 
+def test_a_class_is_a_folder_of_what_is_no_photograph_and_a_box_is_none(tmp_path):
+    workspace = Workspace(tmp_path / "ws")
+    folders = {"Text": [0] * 5, "Foto": [1] * 4 + [0], "box": [0, 1], "Photo": [0], "": [0]}
+    rows = [
+        (f"{f}/{i}.png".strip("/"), n) for f, said in folders.items() for i, n in enumerate(said)
+    ]
+    for seed, (name, _) in enumerate(rows):
+        write_image(tmp_path / "archive" / name, seed=seed)
+    write_table(pd.DataFrame(rows, columns=list(MANIFEST.columns)), workspace.manifest, MANIFEST)
+    steps.audit(workspace, tmp_path / "archive")
+    assert label_widget._known_classes(workspace) == ["Text"]
+
+
 def test_every_text_that_is_shown_is_there_in_both_languages():
     for lang in ("fr", "en"):
         for name in label_cards._TEXTS:
@@ -211,7 +227,8 @@ def test_a_usual_trouble_is_told_in_the_person_s_language(tmp_path, names, numbe
     with mock.patch("photoclf.label_journal.locked", side_effect=OSError(number, "in English")):
         desk.handle({"kind": "decide", "n": 0, "label": "photo"})
     error = last_state(told)["error"]
-    assert error.startswith("NON ENREGISTRÉ. L") and said in error.replace("’", "'")
+    assert error.startswith("NON ENREGISTRÉ. L")
+    assert said in error.replace("’", "'")
     assert error.index("in English") > error.index("Détail")
 
 
