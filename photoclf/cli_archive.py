@@ -7,6 +7,7 @@ import click
 
 from photoclf import options
 from photoclf.config import FITS, STORAGES
+from photoclf.escaping import clean
 from photoclf.paths import Workspace
 
 
@@ -62,7 +63,7 @@ def audit(workspace: Workspace, archive: Path | None, ignored_folders: tuple) ->
     click.echo(counts.to_string(index=False))
     told = conflicts.label_conflicts(read_chunks(workspace.audit, AUDIT, conflicts.COLUMNS))
     if len(told):
-        click.echo(told.to_string(index=False, max_rows=20))
+        click.echo(clean(told.to_string(index=False, max_rows=20)))
         click.echo(f"{len(told)} label conflicts: correct the labels in {workspace.manifest}")
     click.echo(f"{counts.files.sum()} files: {workspace.audit}")
 
@@ -84,8 +85,19 @@ def check(workspace: Workspace, run_id: str, seed: int) -> None:
     suspects = checks.check_labels(workspace, run, seed=seed, progress=True)
     shown = suspects[["pathname", "label", "score", "label_quality"]].head(20)
     if len(shown):
-        click.echo(shown.to_string(index=False, float_format="{:.3f}".format))
+        click.echo(clean(shown.to_string(index=False, float_format="{:.3f}".format)))
     click.echo(f"{len(suspects)} suspected labels, none changed: {workspace.data / 'suspects.csv'}")
+
+
+# Options of `split` → those that they need, and those beside which they have no effect.
+_WITH = {"grown_from": "grow", "families": "plan"}
+_WITHOUT = {
+    "plan": ("grow",),
+    "val_fraction": ("grow",),
+    "split_seed": ("grow",),
+    "test_fraction": ("grow", "plan"),
+    "hold_out": ("grow", "plan"),
+}
 
 
 @click.command()
@@ -113,6 +125,7 @@ def split(
     from photoclf import steps
     from photoclf.split import split_hash
 
+    options.refuse_without_effect(_WITH, _WITHOUT)
     if grow:
         _grow(Workspace(workspace.root, grown_from), grow)
         return
@@ -144,14 +157,15 @@ def split(
 
 def _grow(workspace: Workspace, name: str) -> None:
     from photoclf import steps
-    from photoclf.label_lines import growth_lines
+    from photoclf.label_lines import growth_lines, next_round_lines
     from photoclf.split import split_hash
 
     growth = steps.grow_split(workspace, name)
     for line in growth_lines(growth):
         click.echo(line)
     click.echo(f"{_sides(growth.split)}; split {split_hash(growth.split)[:8]}: {name}")
-    click.echo(f"photoclf train --split {name}; then evaluate, and report --against an old run")
+    for line in next_round_lines(name):
+        click.echo(line)
 
 
 def _tested(split: Any) -> str:

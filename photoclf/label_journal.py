@@ -15,18 +15,21 @@ import pandas as pd
 
 from photoclf.errors import TableError, check_one_of
 from photoclf.escaping import escape_pathname, unescape_pathname
+from photoclf.listing import is_own_name
 from photoclf.locks import BusyError, locked
 from photoclf.schema import JOURNAL, check_table
 
 PHOTO, OTHER, UNSURE, WITHDRAWN = "photo", "other", "unsure", "withdrawn"
-SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled")
+CONFLICTS = "conflicts"
+"""The queue of what is decided again, though somebody has decided it."""
+SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled", CONFLICTS)
 """The queues that a decision may come from."""
 
 _HEADER = ";".join(JOURNAL.columns)
 # Ends what a killed writer left of its row, in the place of a source.
 _TORN = b";torn\n"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_WHEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write \r\n
 
 
@@ -74,7 +77,13 @@ class LabelJournal:
             "label": label,
             "source": source,
         }
-        if problem := _problem(row):
+        problem = _problem(row)
+        if not problem and not is_own_name(pathname):
+            problem = (
+                "`pathname` must be relative to its folder and inside it, without `.`, `..` or"
+                f" `//`. Received: {pathname!r}."
+            )
+        if problem:
             raise TableError(f"{problem} The decision was NOT kept.")
         line = _line(row)
         try:
@@ -136,8 +145,9 @@ class LabelJournal:
             return  # its first writer was killed
         _check_header((lines or [last])[0], self.path)
         for number, line in enumerate(lines[1:], 2):
-            if line.strip() and not (line + b"\n").endswith(_TORN):
-                yield number, _text(line.removesuffix(b"\r"), number, self.path)
+            row = line.removesuffix(b"\r")  # an editor may have saved it so
+            if row.strip() and not (row + b"\n").endswith(_TORN):
+                yield number, _text(row, number, self.path)
         if last and (whole := _whole(last)) is not None:
             yield len(lines) + 1, whole
 
@@ -207,7 +217,7 @@ def _problem(row: dict[str, str]) -> str:
         return "`pathname` must name a file. Received: an empty text."
     if not isinstance(row["sha256"], str) or not _SHA256.fullmatch(row["sha256"]):
         return f"`sha256` must be 64 hexadecimal digits in lower case. Received: {row['sha256']!r}."
-    if not _WHEN.fullmatch(row["when"]):
+    if not _is_time(row["when"]):
         return (
             "`when` must be a UTC time such as 2026-11-26T16:00:00.000Z. Received:"
             f" {row['when']!r}."
@@ -217,6 +227,14 @@ def _problem(row: dict[str, str]) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def _is_time(when: str) -> bool:
+    """Tell whether it is a time of this calendar, written as `_now` writes it."""
+    try:
+        return bool(_WHEN.fullmatch(when) and datetime.fromisoformat(when))
+    except ValueError:
+        return False
 
 
 def _split(line: str) -> dict[str, str]:

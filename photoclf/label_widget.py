@@ -11,12 +11,17 @@ import pandas as pd
 from photoclf.classifier import Classifier
 from photoclf.label_desk import LabelDesk
 from photoclf.label_journal import LabelJournal
-from photoclf.label_session import MOST_CLASSES, LabelSession, login_name
+from photoclf.label_names import MOST_CLASSES, RESERVED, login_name
+from photoclf.label_session import LabelSession
+from photoclf.manifest import POSITIVE_FOLDER
+from photoclf.messages import Messages
 from photoclf.paths import Workspace
 from photoclf.run import Run
 from photoclf.schema import AUDIT
 from photoclf.tables import read_chunks
 
+# Share of photographs in a class folder of something else; corrected labels leave a few there.
+_MOST_PHOTOS = 0.1
 _FACE = resources.files("photoclf") / "templates"
 
 
@@ -45,6 +50,7 @@ class LabelWidget(anywidget.AnyWidget):
     ) -> None:
         super().__init__()
         self._session = session
+        self._words = Messages(lang)
         run_folder = None if run is None else run.folder
         self._desk = LabelDesk(session, folder, self.send, lang=lang, run_folder=run_folder)
         self.on_msg(self._hear)
@@ -61,9 +67,8 @@ class LabelWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Say what stands where a notebook is read and not run."""
         progress = self._session.progress()
-        return (
-            f"{progress.done} of {progress.total} images labelled by {self._session.who}."
-            " Run this notebook in JupyterLab to label the others."
+        return self._words(
+            "labelling.batch", done=progress.done, total=progress.total, who=self._session.who
         )
 
     @property
@@ -120,9 +125,16 @@ def start_labelling(
 
 
 def _known_classes(workspace: Workspace) -> list[str]:
+    """Return the folders of what is no photograph; a box that holds both is no class."""
     counts: Counter[str] = Counter()
+    photos: Counter[str] = Counter()
     if workspace.audit.is_file():
         for rows in read_chunks(workspace.audit, AUDIT, ("class_folder", "label")):
-            counts.update(rows.class_folder[rows.label == 0])
-    named = sorted(counts, key=lambda name: (-counts[name], name))
-    return [name for name in named if name.isprintable()][:MOST_CLASSES]
+            counts.update(rows.class_folder[rows.label.notna()])
+            photos.update(rows.class_folder[rows.label == 1])
+    others = [name for name in counts if photos[name] <= _MOST_PHOTOS * counts[name]]
+    named = sorted(others, key=lambda name: (-counts[name], name))
+    taken = (*RESERVED, POSITIVE_FOLDER)
+    return [name for name in named if name and name.isprintable() and name not in taken][
+        :MOST_CLASSES
+    ]

@@ -107,6 +107,16 @@ def check_inside(pathname: str, origin: str) -> None:
         )
 
 
+def is_own_name(pathname: str) -> bool:
+    """Tell whether a pathname leads to something inside, and is spelt as `walk_files` spells it.
+
+    Example:
+        >>> [is_own_name(name) for name in ("a/1.png", "./a/1.png", "a//1.png", "../1.png", "/1")]
+        [True, False, False, False, False]
+    """
+    return not {"", ".", ".."} & set(pathname.split("/"))
+
+
 def why_ignored(pathname: str, ignored_folders: Collection[str] = ()) -> str:
     """Tell why a file has no label by its name alone.
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -11,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-from photoclf.escaping import escape_pathname
+from photoclf.escaping import clean
 
 JPEG_QUALITY = 80
 
@@ -45,13 +44,6 @@ def element(tag: str, *children: object, **attributes: object) -> Html:
         if value is not None
     )
     return Html(f"<{opening}>" if tag in _VOID else f"<{opening}>{inside}</{tag}>")
-
-
-def clean(text: str) -> str:
-    """Make any file name fit for a UTF-8 page: no lone surrogate, no control character."""
-    # Line by line: what a program printed keeps its lines.
-    lines = map(escape_pathname, text.split("\n"))
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
 
 
 def name(text: str) -> Html:
@@ -149,8 +141,6 @@ def card(image: Html, *lines: object) -> Html:
 
 _LONG = 8  # rows from which on a table may be cut between two printed pages
 _VOID = {"img", "br", "hr", "col", "meta"}
-# Controls, and the marks that turn the reading direction: a name could rearrange the page's text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _html(child: object) -> str:

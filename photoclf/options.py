@@ -1,7 +1,7 @@
 """The command line's options and errors, shared by its commands."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,30 @@ class Numbers(click.ParamType):
             return () if value == "none" else tuple(int(item) for item in value.split(","))
         except ValueError:
             self.fail(f"must be whole numbers separated by commas. Received: {value!r}.", param)
+
+
+def refuse_without_effect(
+    needed: Mapping[str, str], excluded: Mapping[str, Collection[str]]
+) -> None:
+    """Refuse options of the command that is called that were given and would have no effect.
+
+    Args:
+        needed: Parameter → the one without which it means nothing.
+        excluded: Parameter → those beside which it means nothing.
+
+    Raises:
+        UsageError: Naming the first such option; the exit code is 2.
+    """
+    ctx = click.get_current_context()
+    options = {param.name: param.opts[0] for param in ctx.command.params}
+    default = click.core.ParameterSource.DEFAULT
+    given = [name for name in options if name and ctx.get_parameter_source(name) != default]
+    for name in given:
+        if name in needed and needed[name] not in given:
+            raise click.UsageError(f"{options[name]} goes only with {options[needed[name]]}.")
+        for other in excluded.get(name, ()):
+            if other in given:
+                raise click.UsageError(f"{options[name]} goes only without {options[other]}.")
 
 
 def _option_of_field(f: Any) -> Callable:
@@ -170,7 +194,8 @@ grow = click.option(
     default="",
     metavar="NAME",
     show_default="none",
-    help="Instead, grow a split by the labels of today, val and test as before: data/splits/NAME.",
+    help="Instead, grow a split by the labels of today, val and test as before:"
+    " data/splits/NAME.csv.",
 )
 grown_from = click.option(
     "--from",

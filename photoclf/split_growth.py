@@ -25,6 +25,8 @@ class SplitGrowth:
         relabelled: Pathnames of train images with another label than before.
         left_out: Pathnames of labelled images that can't be learnt from, since they, or an image of
             their group, stand in val or test.
+        tied: Pathnames of former train images that left it, since by now a group ties them to val
+            or test.
         dropped: Pathnames of former train images that can't be used any more: gone, without a
             label, or with bytes that stand under two labels.
         corrected: Val and test images that have another label by now: `pathname`, `split`, the
@@ -35,6 +37,7 @@ class SplitGrowth:
     added: tuple[str, ...]
     relabelled: tuple[str, ...]
     left_out: tuple[str, ...]
+    tied: tuple[str, ...]
     dropped: tuple[str, ...]
     corrected: pd.DataFrame
 
@@ -44,7 +47,8 @@ def grow_split(
 ) -> SplitGrowth:
     """Take new and corrected labels into a split's train side, and leave val and test as they are.
 
-    Runs on both splits can be compared on the same test images.
+    Runs on both splits can be compared on the same test images. What belongs together is what the
+    audit says today: a former train image that it ties to val or test leaves train.
 
     Args:
         split: The `schema.SPLIT` frame to grow from.
@@ -56,7 +60,8 @@ def grow_split(
         The grown split and what became of which image.
 
     Raises:
-        SplitError: If nothing would change, or the result can't be learned from or leaks.
+        SplitError: If nothing would change, the result can't be learned from or leaks, or the audit
+            ties val to test by now.
 
     Example:
         >>> grown = grow_split(split, audit)                              # doctest: +SKIP
@@ -65,39 +70,36 @@ def grow_split(
         ... )
         True
     """
-    known = split.set_index("pathname")
+    before = set(split.pathname)
     images = usable_images(audit)
     now = images.set_index("pathname")
     held = split[split["split"] != "train"]
-    learnt = split[split["split"] == "train"]
+    learnt = split[split["split"] == "train"].set_index("pathname").label
     asked = images[~images.pathname.isin(set(held.pathname))]
-    # Former train images keep side and group, unless they are other images by now.
-    same = (asked.pathname.map(known.sha256) == asked.sha256).to_numpy(bool)
-    free = same.copy()
-    free[~same] = ~_tied(asked[~same], held, audit)
-    group = asked.group.where(~same, asked.pathname.map(known.group))
     named = [(class_folders or {}).get(sha256, "") for sha256 in asked.sha256]
-    unknown = asked.pathname.isin(set(known.index)) | (np.array(named, object) == "")
+    unknown = asked.pathname.isin(before) | (np.array(named, object) == "")
     folder = asked.class_folder.where(unknown, named)
-    train = asked.assign(split="train", group=group, class_folder=folder)[free]
+    train = asked.assign(split="train", class_folder=folder)[~_tied(asked, held, audit)]
     grown = pd.concat([held, train.reindex(columns=list(SPLIT.columns))], ignore_index=True)
     grown = check_table(grown.sort_values("pathname"), SPLIT)
-    before = learnt.set_index("pathname").label
-    kept = before.index[before.index.isin(train.pathname)]
+    _check_today(grown, audit)
     labels = train.set_index("pathname").label
-    relabelled = kept[(before[kept] != labels[kept]).to_numpy(bool)]
+    kept = learnt.index[learnt.index.isin(labels.index)]
+    relabelled = kept[(learnt[kept] != labels[kept]).to_numpy(bool)]
+    lost = set(learnt.index) - set(labels.index)
     corrected = held[held.pathname.isin(now.index)]
     corrected = corrected.assign(now=now.label[corrected.pathname].astype("int64").to_numpy())
     corrected = corrected[corrected.now != corrected.label]
     growth = SplitGrowth(
         split=grown,
-        added=tuple(sorted(set(train.pathname) - set(before.index))),
+        added=tuple(sorted(set(labels.index) - set(learnt.index))),
         relabelled=tuple(sorted(relabelled)),
-        left_out=tuple(sorted(set(asked.pathname) - set(train.pathname) - set(before.index))),
-        dropped=tuple(sorted(set(before.index) - set(train.pathname))),
+        left_out=tuple(sorted(set(asked.pathname) - set(labels.index) - set(learnt.index))),
+        tied=tuple(sorted(lost & set(asked.pathname))),
+        dropped=tuple(sorted(lost - set(asked.pathname))),
         corrected=corrected[["pathname", "split", "label", "now"]].reset_index(drop=True),
     )
-    if not (growth.added or growth.relabelled or growth.dropped):
+    if not (growth.added or growth.relabelled or lost):
         raise SplitError(
             "A split must have something to grow by. Received: no label that its train side doesn't"
             f" have ({len(growth.left_out)} new images are tied to val or test). Merge labels and"
@@ -109,10 +111,30 @@ def grow_split(
 
 def _tied(asked: pd.DataFrame, held: pd.DataFrame, audit: pd.DataFrame) -> np.ndarray:
     """Tell which images belong together with one of val or test: by bytes, looks or group."""
-    both = pd.concat([held, asked], ignore_index=True)
-    # As the audit groups images today, where it knows them.
+    # Val and test keep the groups they had; beside them count those that the audit has of their
+    # files and of their bytes, which may have another name or no label by now.
+    copies = audit[audit.sha256.isin(set(held.sha256))]
+    both = pd.concat([held, asked, copies], ignore_index=True)
     today = both.pathname.map(audit.set_index("pathname").group).fillna("")
     images = Fingerprints([both], groups="group")
     links = [images.copies, images.near(), images.grouped(), links_of_equal(Names(today))]
     group = connected_groups(len(both), np.concatenate(links))
-    return np.isin(group, group[: len(held)])[len(held) :]
+    return np.isin(group, group[: len(held)])[len(held) : len(held) + len(asked)]
+
+
+def _check_today(grown: pd.DataFrame, audit: pd.DataFrame) -> None:
+    """Prove that no group of today's audit stands on two sides."""
+    by_name = grown.pathname.map(audit.set_index("pathname").group)
+    by_bytes = grown.sha256.map(audit.drop_duplicates("sha256").set_index("sha256").group)
+    for today in (by_name, by_bytes):
+        known = grown.assign(today=today)[today.fillna("") != ""]
+        sides = known.groupby("today")["split"].nunique()
+        if (sides > 1).any():
+            rows = known[known.today == sides.index[sides > 1][0]].drop_duplicates("split")
+            one, other = (f"{row.pathname!r} in {row.split}" for row in rows.head(2).itertuples())
+            raise SplitError(
+                f"No group of today's audit may stand on two sides. Received: {one} and {other}."
+                " A grown split has the val and test of the old one, so it can't mend that: make a"
+                " new split, photoclf split; or, if they don't belong together, take them apart in"
+                " the archive's groups.csv and audit again."
+            )

@@ -9,7 +9,9 @@ from click.testing import CliRunner
 
 from photoclf.cli import main
 from photoclf.config import RunConfig
+from photoclf.files import sha256_file
 from photoclf.label_journal import LabelJournal
+from photoclf.paths import Workspace
 from photoclf.schema import AUDIT, MANIFEST, PREDICTIONS, SPLIT
 from photoclf.tables import read_table
 from tests.images import draw_noise, write_image
@@ -352,14 +354,14 @@ def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
     told = call("label", *ws).output
     assert "anna: 3 images" in told
     assert "anna and ben: 2 of 3 images alike" in told
-    assert "1 conflicts" in told
+    assert "1 conflict, left out" in told
     assert "random sample: " in told
     conflicts = call("label", "--conflicts", *ws).output
     assert third.pathname in conflicts
     merged = call("label", "--merge", *ws)
     assert merged.exit_code == 0, merged.output
     assert "2 labels changed, 0 files added" in merged.output
-    assert "1 conflicts left out" in merged.output
+    assert "1 conflict left out" in merged.output
     assert call("audit", *ws).exit_code == 0
     grown = call("split", "--grow", "more", *ws)
     assert grown.exit_code == 0, grown.output
@@ -367,3 +369,87 @@ def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
     assert f"{tested.pathname} (test, " in grown.output
     assert (tmp_path / "ws/data/splits/more.csv").is_file()
     assert call("split", "--grow", "a/b", *ws).exit_code == 2
+
+
+def test_names_that_a_terminal_would_obey_are_printed_escaped(call, tmp_path):
+    journal = LabelJournal(tmp_path / "ws/data/labels.csv")
+    archive = make_archive(tmp_path / "archive", "Photo", "Text")
+    said = {"who": "anna", "label": "photo", "source": "random"}
+    for i, name in enumerate(("\x1b[2Jclear.png", "bytes\udcff.png", "a\u202egnp.png")):
+        for who in ("anna", "ben") if i < 2 else ("anna",):
+            label = "photo" if who == "anna" else "other"
+            told = said | {"who": who, "label": label}
+            journal.append(**told, pathname=f"Text/{name}", sha256=f"{i:064x}")
+    listed = call("label", "--conflicts", "--workspace", tmp_path / "ws")
+    assert listed.exit_code == 0
+    assert "bytes\\udcff.png" in listed.output
+    merged = call("label", "--merge", "--archive", archive, "--workspace", tmp_path / "ws")
+    assert merged.exit_code == 0, merged.output
+    assert "gnp.png" in merged.output
+    for output in (listed.output, merged.output):
+        assert not {"\x1b", "\udcff", "\u202e"} & set(output)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "more"], "--from goes only with --grow"),
+        (["--families", "f.yaml"], "--families goes only with --plan"),
+        (["--grow", "x", "--test-fraction", "0.2"], "--test-fraction goes only without --grow"),
+        (["--grow", "x", "--val-fraction", "0.15"], "--val-fraction goes only without --grow"),
+        (["--grow", "x", "--hold-out", "Photo/a"], "--hold-out goes only without --grow"),
+        (["--grow", "x", "--split-seed", "1"], "--split-seed goes only without --grow"),
+        (["--grow", "x", "--families", "f.yaml"], "--families goes only with --plan"),
+        (["--plan", "--grow", "x"], "--plan goes only without --grow"),
+        (["--plan", "--test-fraction", "0.2"], "--test-fraction goes only without --plan"),
+        (["--plan", "--hold-out", "Photo/a"], "--hold-out goes only without --plan"),
+    ],
+)
+def test_an_option_of_split_that_would_have_no_effect_is_refused(call, tmp_path, words, said):
+    result = call("split", "--workspace", tmp_path, *words)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+def test_an_archive_without_class_folders_is_taken_from_labels_to_a_grown_split(call, tmp_path):
+    for i in range(40):
+        write_image(tmp_path / "archive" / "box" / f"{i:02d}.png", seed=i)
+    (tmp_path / "archive" / "LISEZMOI.txt").write_text("x")
+    workspace = Workspace(tmp_path / "ws")
+    ws = ("--workspace", workspace.root)
+    assert "Nobody has labelled yet" in call("label", "--conflicts", *ws).output
+    assert call("label", "--class-folder", "Maps", *ws).exit_code == 2
+    journal = LabelJournal(workspace.labels)
+
+    def label(numbers, said=None):
+        for i in numbers:
+            path = tmp_path / "archive" / "box" / f"{i:02d}.png"
+            journal.append(
+                who="anna",
+                pathname=f"box/{path.name}",
+                sha256=sha256_file(path),
+                label=said or ("photo" if i % 2 else "other"),
+                source="unlabelled",
+            )
+
+    label(range(30))
+    label([30], "photograph")
+    label([31], "Maps")
+    told = call("label", *ws).output
+    assert "2 decisions left out when merging" in told
+    assert "'photograph' (1). Did you mean 'photo'?" in told
+    merged = call("label", "--merge", "--archive", tmp_path / "archive", *ws)
+    assert "30 files added" in merged.output
+    for words in (("audit",), ("scan",), ("split",)):
+        done = call(*words, *ws)
+        assert done.exit_code == 0, done.output
+    label([33, 34])
+    merged = call("label", "--merge", "--class-folder", "Maps", *ws).output
+    assert "0 labels changed, 3 files added" in merged
+    assert "1 decision left out when merging" in merged
+    assert call("audit", *ws).exit_code == 0
+    grown = call("split", "--grow", "more", *ws).output
+    assert "3 images added to train" in grown
+    assert "train --split more" in grown
+    assert "evaluate --split more --run NEW" in grown
+    table = read_table(workspace.splits / "more.csv", SPLIT).set_index("pathname")
+    assert table.class_folder["box/31.png"] == "Maps"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from photoclf.errors import TableError
 from photoclf.label_journal import LabelJournal
+from photoclf.listing import is_own_name
 from photoclf.schema import JOURNAL
 
 A, B = "a" * 64, "b" * 64
@@ -69,6 +70,7 @@ def test_what_was_withdrawn_may_be_decided_anew(journal):
 
 
 NAMES = st.text(st.characters(exclude_characters="\0", codec=None), min_size=1, max_size=20)
+NAMES = NAMES.filter(is_own_name)
 
 
 @settings(deadline=None, max_examples=60)
@@ -159,6 +161,11 @@ def test_another_file_in_its_place_is_left_as_it_is(journal):
         {"sha256": A.upper()},
         {"sha256": ""},
         {"source": "guess"},
+        {"pathname": "../x.png"},
+        {"pathname": "./x.png"},
+        {"pathname": "a//x.png"},
+        {"pathname": "/x.png"},
+        {"pathname": "a/../../x.png"},
     ],
 )
 def test_a_wrong_value_is_refused_and_nothing_is_written(journal, values):
@@ -271,3 +278,33 @@ def test_a_long_journal_is_read_in_seconds(journal):
     assert len(journal.read()) == 100_000
     assert time.perf_counter() - started < 10
     assert isinstance(journal.current(), pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    "when", ["2026-13-45T99:99:99.999Z", "2026-02-30T12:00:00.000Z", "2026-11-26T24:00:01.000Z"]
+)
+def test_a_time_that_no_calendar_has_is_told_with_its_row(journal, when):
+    append(journal)
+    with open(journal.path, "a", encoding="utf-8") as file:
+        file.write(f"anna;{when};box/1.png;{A};photo;random\n")
+    with pytest.raises(TableError, match=rf"Row 3 of .*UTC time.*Received: '{when}'"):
+        journal.read()
+
+
+def test_a_torn_row_that_an_editor_saved_with_other_ends_of_lines_is_left_out(journal):
+    append(journal)
+    with open(journal.path, "a", encoding="utf-8") as file:
+        file.write("ben;2026-11-26T16:0")  # killed here
+    append(journal, who="cleo")
+    text = journal.path.read_bytes()
+    assert b";torn\n" in text
+    journal.path.write_bytes(text.replace(b"\n", b"\r\n"))
+    append(journal, who="dora")
+    assert journal.read().who.tolist() == ["anna", "cleo", "dora"]
+
+
+def test_a_row_whose_pathname_an_older_version_let_through_spoils_no_other(journal):
+    append(journal)
+    with open(journal.path, "a", encoding="utf-8") as file:
+        file.write(f"ben;2026-11-26T16:00:00.000Z;../x.png;{B};photo;random\n")
+    assert journal.read().who.tolist() == ["anna", "ben"]

@@ -8,6 +8,7 @@ from photoclf import steps
 from photoclf.errors import SplitError, TableError
 from photoclf.files import sha256_file
 from photoclf.label_journal import LabelJournal
+from photoclf.label_lines import merge_lines
 from photoclf.label_merge import merge_labels
 from photoclf.manifest import read_manifest
 from photoclf.paths import Workspace, remember_archive
@@ -76,7 +77,7 @@ def test_a_label_reaches_every_file_with_that_content(audited, archive):
 def test_merging_again_changes_nothing_and_the_first_manifest_is_kept_beside(audited, archive):
     before = audited.manifest.read_bytes()
     label(audited, archive, "Photo/1.png", "Painting")
-    merge = merge_labels(audited)
+    merge = merge_labels(audited, class_folders=["Painting"])
     assert merge.before is not None
     assert merge.before.read_bytes() == before
     merged = audited.manifest.read_bytes()
@@ -90,6 +91,80 @@ def test_what_was_taken_back_in_the_journal_is_not_merged(audited, archive):
     label(audited, archive, "Photo/1.png", "other")
     label(audited, archive, "Photo/1.png", "withdrawn")
     assert merge_labels(audited).changes.empty
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "unsure", "conflict"])
+def test_a_merged_label_by_which_nobody_stands_any_more_is_put_back_and_told(audited, archive, how):
+    write_image(archive / "Dataset_L2" / "a.png", seed=50)  # of no class folder
+    before = labels(audited)
+    names = ["Dataset_L2/a.png", "Text/1.png"]
+    for name in names:
+        label(audited, archive, name, "photo")
+    merge_labels(audited)
+    for name in names:
+        if how == "conflict":
+            label(audited, archive, name, "other", "ben")
+        else:
+            label(audited, archive, name, how)
+    merge = merge_labels(audited)
+    assert merge.undone.values.tolist() == [
+        [names[0], "photo", "unnamed"],
+        [names[1], "photo", "other"],
+    ]
+    assert "2 merged labels put back" in "\n".join(merge_lines(merge))
+    assert labels(audited) == before
+    again = merge_labels(audited)
+    assert (again.undone.empty, again.before) == (True, None)
+
+
+def test_where_it_is_not_known_what_a_label_was_nothing_is_put_back_but_told(audited, archive):
+    label(audited, archive, "Text/1.png", "photo")
+    merge_labels(audited)
+    label(audited, archive, "Text/2.png", "photo")
+    merge_labels(audited)  # the manifest of before has the first label by now
+    label(audited, archive, "Text/1.png", "withdrawn")
+    now = labels(audited)
+    merge = merge_labels(audited)
+    assert merge.undone.values.tolist() == [["Text/1.png", "photo", ""]]
+    assert "Text/1.png (photo). Decide again" in "\n".join(merge_lines(merge))
+    assert labels(audited) == now
+    # Somebody edits the manifest: the label may be theirs.
+    label(audited, archive, "Text/2.png", "withdrawn")
+    with open(audited.manifest, "a", encoding="utf-8") as file:
+        file.write("groups.csv;0\n")
+    assert set(merge_labels(audited).undone.back) == {""}
+    assert labels(audited) == now | {"groups.csv": 0}
+
+
+def test_what_was_taken_back_and_is_as_its_class_folder_says_is_not_told(audited, archive):
+    label(audited, archive, "Photo/1.png", "photo")
+    label(audited, archive, "Photo/1.png", "withdrawn")
+    assert merge_labels(audited).undone.empty
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "/outside.png", "./Text/1.png", "Text//1.png"])
+def test_a_pathname_that_no_file_of_the_archive_can_have_is_left_out_and_told(
+    workspace, archive, name
+):
+    outside = write_image(archive.parent / "outside.png", seed=70)
+    if name.startswith("/"):
+        name = str(outside)
+    place = archive / "Text/1.png" if "Text" in name else outside
+    label(workspace, archive, "Text/2.png", "photo")
+    with open(workspace.labels, "a", encoding="utf-8") as file:  # as older versions kept it
+        sha256 = sha256_file(place)
+        file.write(f"anna;2026-11-26T16:00:00.000Z;{name};{sha256};photo;random\n")
+    merge = merge_labels(workspace)
+    assert merge.misnamed == (name,)
+    assert merge.changes.pathname.tolist() == ["Text/2.png"]
+    assert merge.gone == ()
+    assert f"1 pathname of the journal left out, which no file of the archive can have: {name}" in (
+        "\n".join(merge_lines(merge))
+    )
+    assert len(labels(workspace)) == 12
+    steps.audit(workspace)  # content that the audit knows under its own name has its label
+    merged = merge_labels(workspace).changes.pathname.tolist()
+    assert merged == (["Text/1.png"] if "Text" in name else [])
 
 
 def test_conflicts_and_what_nobody_is_sure_of_are_told_and_left_out(audited, archive):

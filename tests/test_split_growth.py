@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from photoclf.errors import SplitError
+from photoclf.label_lines import growth_lines
 from photoclf.split import check_split, make_split
 from photoclf.split_growth import grow_split
 
@@ -49,7 +50,7 @@ def test_new_labels_go_to_train_and_val_and_test_stay_as_they_are(audit, split):
         pd.testing.assert_frame_equal(side(growth.split, name), side(split, name))
     assert len(growth.added) == 30
     assert len(side(growth.split, "train")) == len(side(split, "train")) + 30
-    assert (growth.relabelled, growth.left_out, growth.dropped) == ((), (), ())
+    assert (growth.relabelled, growth.left_out, growth.tied, growth.dropped) == ((),) * 4
     again = grow_split(split, more)
     pd.testing.assert_frame_equal(again.split, growth.split)
 
@@ -78,16 +79,47 @@ def test_a_new_image_of_a_group_in_the_test_is_left_out_with_all_that_it_ties(au
     assert growth.added == (new.pathname[3],)
 
 
-def test_an_image_that_bridges_train_and_test_moves_neither(audit, split):
-    tested, learnt = (side(split, name).iloc[0] for name in ("test", "train"))
-    bridge = images(1, start=500).assign(group=tested.group)
-    other = images(1, start=600)
-    bridged = audit.assign(group=audit.group.where(audit.pathname != learnt.pathname, tested.group))
-    growth = grow_split(split, pd.concat([bridged, bridge, other], ignore_index=True))
+def regrouped(audit, groups):
+    """Say by name which images are in which group today."""
+    return audit.assign(group=audit.pathname.map(groups).fillna(audit.group))
+
+
+def test_a_train_image_that_is_tied_to_val_or_test_by_now_leaves_train_and_is_told(audit, split):
+    learnt = side(split, "train").pathname
+    tested, checked = (side(split, name).pathname[0] for name in ("test", "val"))
+    today = {learnt[0]: "album", tested: "album", learnt[1]: "box", checked: "box"}
+    bridge = images(1, start=500, groups=["album"])
+    today = regrouped(pd.concat([audit, bridge], ignore_index=True), today)
+    growth = grow_split(split, today)
+    assert growth.tied == tuple(sorted(learnt[:2]))
+    assert growth.dropped == ()
     assert growth.left_out == tuple(bridge.pathname)
-    now = growth.split.set_index("pathname")
-    assert now["split"][learnt.pathname] == "train"
-    assert now.group[learnt.pathname] == learnt.group
+    assert not set(growth.tied) & set(growth.split.pathname)
+    for name in ("val", "test"):
+        pd.testing.assert_frame_equal(side(growth.split, name), side(split, name))
+    assert f"2 former train images left out, tied to val or test by now: {growth.tied[0]}" in (
+        "\n".join(growth_lines(growth))
+    )
+    again = grow_split(growth.split, pd.concat([today, images(1, start=600)], ignore_index=True))
+    assert (len(again.added), again.tied) == (1, ())
+
+
+def test_a_test_image_that_has_moved_still_ties_its_group(audit, split):
+    tested, learnt = (side(split, name).pathname[0] for name in ("test", "train"))
+    today = regrouped(audit, {learnt: "album", tested: "album"})
+    for label in (pd.NA, 0):  # moved to where nobody labels, or has labelled
+        moved = today.pathname == tested
+        today.loc[moved, ["pathname", "label"]] = ["Box/moved.png", label]
+        assert grow_split(split, today).tied == (learnt,)
+        today.loc[moved, "pathname"] = tested
+
+
+def test_a_split_whose_val_and_test_are_one_group_by_now_does_not_grow(audit, split):
+    checked, tested = (side(split, name).pathname[0] for name in ("val", "test"))
+    today = regrouped(audit, {checked: "album", tested: "album"})
+    more = pd.concat([today, images(3, start=500)], ignore_index=True)
+    with pytest.raises(SplitError, match=r"two sides\. Received: .* in .*new split.*groups\.csv"):
+        grow_split(split, more)
 
 
 def test_what_can_no_longer_be_used_leaves_train_and_is_told(audit, split):
@@ -151,3 +183,42 @@ def test_any_growth_keeps_sides_and_never_leaks(data):
     assert set(growth.added) | set(growth.left_out) == {
         f for f in today.pathname if f not in before
     }
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_no_group_of_today_stands_on_two_sides_whatever_groups_there_were_and_are(data):
+    rows = images(60)
+    several = st.lists(st.integers(0, 40), min_size=60, max_size=60)
+    own = rows.pathname.tolist()
+
+    def drawn():  # two or three images share one of the first groups, others stand on their own
+        return [f"g{k}" if k < 8 else own[i] for i, k in enumerate(data.draw(several))]
+
+    try:
+        split = make_split(rows.assign(group=drawn()))
+    except SplitError:
+        assume(False)
+    lost = data.draw(st.sets(st.sampled_from(own), max_size=6))
+    moved = data.draw(st.sets(st.sampled_from(own), max_size=4))
+    today = pd.concat([rows.assign(group=drawn()), images(8, start=500)], ignore_index=True)
+    ties = data.draw(
+        st.lists(st.sampled_from([f"g{k}" for k in range(12)]), min_size=8, max_size=8)
+    )
+    today.loc[60:, "group"] = ties
+    today = today[~today.pathname.isin(lost)]
+    today["pathname"] = [f"Box/{f[-8:]}" if f in moved else f for f in today.pathname]
+    group_of = today.set_index("sha256").group
+    try:
+        growth = grow_split(split, today)
+    except SplitError as error:
+        if "two sides" in str(error):  # only what stays in the split can be in the way
+            held = split[split["split"] != "train"]
+            assert held["split"].groupby(held.sha256.map(group_of)).nunique().max() == 2
+        return
+    grown = growth.split
+    assert grown["split"].groupby(grown.sha256.map(group_of)).nunique().max() == 1
+    for name in ("val", "test"):
+        pd.testing.assert_frame_equal(side(grown, name), side(split, name))
+    left = set(side(split, "train").pathname) - set(grown.pathname)
+    assert left == set(growth.tied) | set(growth.dropped)
