@@ -144,14 +144,15 @@ def split(
 
 def _grow(workspace: Workspace, name: str) -> None:
     from photoclf import steps
-    from photoclf.label_lines import growth_lines
+    from photoclf.label_lines import growth_lines, next_round_lines
     from photoclf.split import split_hash
 
     growth = steps.grow_split(workspace, name)
     for line in growth_lines(growth):
         click.echo(line)
     click.echo(f"{_sides(growth.split)}; split {split_hash(growth.split)[:8]}: {name}")
-    click.echo(f"photoclf train --split {name}; then evaluate, and report --against an old run")
+    for line in next_round_lines(name):
+        click.echo(line)
 
 
 def _tested(split: Any) -> str:

@@ -15,11 +15,14 @@ import pandas as pd
 
 from photoclf.errors import TableError, check_one_of
 from photoclf.escaping import escape_pathname, unescape_pathname
+from photoclf.listing import check_inside
 from photoclf.locks import BusyError, locked
 from photoclf.schema import JOURNAL, check_table
 
 PHOTO, OTHER, UNSURE, WITHDRAWN = "photo", "other", "unsure", "withdrawn"
-SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled")
+CONFLICTS = "conflicts"
+"""The queue of what is decided again, though somebody has decided it."""
+SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled", CONFLICTS)
 """The queues that a decision may come from."""
 
 _HEADER = ";".join(JOURNAL.columns)
@@ -203,8 +206,10 @@ def _problem(row: dict[str, str]) -> str:
         value = row[name]
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             return f"`{name}` must be a word or more on one line. Received: {value!r}."
-    if not row["pathname"]:
-        return "`pathname` must name a file. Received: an empty text."
+    try:
+        check_inside(row["pathname"], "the labels journal")
+    except TableError as error:
+        return str(error)
     if not isinstance(row["sha256"], str) or not _SHA256.fullmatch(row["sha256"]):
         return f"`sha256` must be 64 hexadecimal digits in lower case. Received: {row['sha256']!r}."
     if not _WHEN.fullmatch(row["when"]):

@@ -1,7 +1,7 @@
 """Labels journal → manifest: every file with a labelled content gets the label."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from photoclf import steps
 from photoclf.errors import ArchiveError, TableError
 from photoclf.files import replacing, sha256_file
 from photoclf.label_agreement import conflicts_table, photo_or_not
+from photoclf.label_folders import known_folders, name_folders, understood, unknown_labels
 from photoclf.label_journal import LabelJournal, latest
 from photoclf.locks import locked
 from photoclf.manifest import POSITIVE_FOLDER, read_manifest
-from photoclf.paths import Workspace, resolve_archive
+from photoclf.paths import Workspace, remember_archive, resolve_archive
 from photoclf.schema import AUDIT, LABELS, MANIFEST, check_table
 from photoclf.tables import read_chunks, write_table
 
@@ -32,6 +33,8 @@ class LabelMerge:
         conflicts: Contents left out since people contradict each other, see
             `label_agreement.conflicts_table`.
         unsure: Contents left out since nobody is sure.
+        unknown: Labels left out since they are no class folder's name, see
+            `label_folders.unknown_labels`.
         gone: Labelled images that the archive doesn't have, under the last name they were seen
             under.
         changed: Files whose bytes aren't those that were labelled; what is in them now, nobody has
@@ -44,6 +47,7 @@ class LabelMerge:
     kept: int
     conflicts: pd.DataFrame
     unsure: int
+    unknown: pd.DataFrame
     gone: tuple[str, ...]
     changed: tuple[str, ...]
     manifest: Path
@@ -55,18 +59,22 @@ def merge_labels(
     archive: str | Path | None = None,
     *,
     positive_folder: str = POSITIVE_FOLDER,
+    class_folders: Collection[str] = (),
 ) -> LabelMerge:
     """Bring what people decided into the manifest, by content.
 
     A label belongs to an image's bytes: every file of the archive that has them gets it, also one
     that the manifest didn't name. Merging again changes nothing more. An archive without class
     folders starts from an empty manifest; in one with class folders, that nobody has scanned,
-    folders are the labels to start from.
+    folders are the labels to start from. The archive is remembered for the verbs that come after,
+    once it has a labelled image.
 
     Args:
         workspace: Holds journal, manifest and audit.
         archive: The archive's folder, see `paths.resolve_archive`.
         positive_folder: The class folder that holds photographs.
+        class_folders: Names that labels may have, though the archive has no such folder; they are
+            remembered.
 
     Returns:
         What was done. The manifest is replaced at once, or stays as it was.
@@ -74,6 +82,7 @@ def merge_labels(
     Raises:
         TableError: If there is no journal, or a table is spoilt.
         ArchiveError: If the archive isn't there.
+        ConfigError: If a class folder's name can't be one.
     """
     journal = LabelJournal(workspace.labels)
     if not journal.path.is_file():
@@ -84,8 +93,13 @@ def merge_labels(
     place = resolve_archive(archive, workspace)
     with locked(workspace.data / ".manifest.lock"):
         labels = _manifest(workspace, place, positive_folder).set_index("pathname").label
-        rows = latest(journal.read())
+        made = latest(journal.read())
+        name_folders(workspace, class_folders)
+        known = known_folders(workspace, place, positive_folder=positive_folder)
+        unknown = unknown_labels(made, known)
+        rows = understood(made, known)
         decided, unsure = _decided(rows, positive_folder)
+        unsure -= set(made.sha256[made.label.isin(unknown.label)])
         found = _files_with(decided, rows, workspace, place)
         wanted = found.files[~found.files.index.duplicated()]
         before = labels.reindex(wanted.index)
@@ -96,11 +110,14 @@ def merge_labels(
             merged = pd.concat([labels.drop(new.index, errors="ignore"), new]).sort_index()
             table = merged.rename("label").rename_axis("pathname").reset_index()
             write_table(check_table(table, MANIFEST), workspace.manifest, MANIFEST)
+    if len(wanted):
+        remember_archive(workspace, place)
     return LabelMerge(
         changes=_told(new, labels),
         kept=len(wanted) - len(new),
         conflicts=conflicts_table(rows, positive_folder),
-        unsure=unsure,
+        unsure=len(unsure),
+        unknown=unknown,
         gone=found.gone,
         changed=found.changed,
         manifest=workspace.manifest,
@@ -124,12 +141,12 @@ def _manifest(workspace: Workspace, archive: Path, positive_folder: str) -> pd.D
     return read_manifest(workspace.manifest)
 
 
-def _decided(rows: pd.DataFrame, positive_folder: str) -> tuple[pd.Series, int]:
-    """Return the label of each content that people agree on, and how many nobody is sure of."""
+def _decided(rows: pd.DataFrame, positive_folder: str) -> tuple[pd.Series, set[str]]:
+    """Return the label of each content that people agree on, and those nobody is sure of."""
     values = photo_or_not(rows.label, positive_folder).groupby(rows.sha256)
     kinds = values.nunique()
     labels = values.max()[kinds == 1].astype("int64")
-    return labels, int((kinds == 0).sum())
+    return labels, set(kinds.index[kinds == 0])
 
 
 def _files_with(

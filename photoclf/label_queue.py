@@ -7,9 +7,14 @@ import pandas as pd
 from scipy.special import logit
 
 from photoclf.errors import TableError, check_one_of, check_whole
-from photoclf.label_journal import SOURCES
-from photoclf.paths import Workspace, resolve_archive
+from photoclf.label_agreement import conflicts_table
+from photoclf.label_folders import known_folders, understood, unknown_labels
+from photoclf.label_journal import CONFLICTS, SOURCES, UNSURE, LabelJournal, latest
+from photoclf.paths import Workspace, remembered_archive, resolve_archive
+from photoclf.prediction_note import run_of_predictions
 from photoclf.queue_files import QueueFiles, audited_files, listed_files, predicted_files
+from photoclf.queue_places import any_below, check_below
+from photoclf.run import Run
 from photoclf.runs import list_runs, load_run, read_choice
 from photoclf.schema import AUDIT, QUEUE, SUSPECTS, check_table
 from photoclf.shipped import NAME as RELEASE
@@ -27,6 +32,9 @@ def make_queue(
     images: int = 10_000,
     seed: int = 42,
     predictions: Path | None = None,
+    run: Run | None = None,
+    folder: Path | None = None,
+    who: str = "",
 ) -> pd.DataFrame:
     """Queue the images of a workspace for people to label.
 
@@ -41,12 +49,20 @@ def make_queue(
             with the shorter one. `suspects`: what `photoclf check` wrote, the most suspect first.
             `drift`: what looks least like the images that the run was trained on, see
             `unlabelled.folder_novelty`. `unlabelled`: every file without a label that may be an
-            image, from each folder in turn.
+            image, from each folder in turn. `conflicts`: what has to be decided again before
+            labels can be merged, see `who`.
         images: How many at most, 1 or more.
         seed: Of what is drawn, 0 or more.
-        predictions: A predictions table, whose files are queued; by default that of the chosen run,
-            or of the release while none is chosen, where there is one. Pathnames are relative to
-            the folder that was predicted.
+        predictions: A predictions table, whose files are queued; by default that of the run, where
+            there is one: `reports/<run_id>/predictions.csv`. Pathnames are relative to the folder
+            that was predicted.
+        run: The run whose scores are queued; by default the chosen one, or the release while none
+            is chosen.
+        folder: The folder that is shown, in which the files must be; by default the archive, and
+            nothing is checked.
+        who: By `conflicts`, the person whose decisions are queued that contradict another person's
+            or whose label is no class folder (`label_folders.unknown_labels`); everybody's by
+            default.
 
     Returns:
         A `schema.QUEUE` frame in the order in which to look; `score` is NaN where there is none,
@@ -55,36 +71,64 @@ def make_queue(
     Raises:
         ConfigError: If `by` is unknown, or a number is out of its range.
         TableError: If a table that the queue is made of is missing; the error says what makes it.
+            If predictions are another run's, or the files aren't in the folder.
     """
     check_one_of("by", by, SOURCES)
     check_whole("images", images, 1, 2**31)
     check_whole("seed", seed, 0, 2**32)
-    predicted = predictions or _predictions_of(workspace)
+    predicted = predictions or _predictions_of(workspace, run)
     if by == "suspects":
         rows = _suspects(workspace)
     elif by == "drift":
-        rows = _strangers(workspace, predicted)
+        rows = _strangers(workspace, predicted, run)
+    elif by == CONFLICTS:
+        rows = _to_decide_again(workspace, who)
+        rows = rows.assign(score=_scores(rows.pathname, predicted, run))
     else:
-        files = _files(workspace, by, predicted, needed=predictions is not None)
+        files = _files(workspace, by, predicted, run, folder, needed=predictions is not None)
         order = _order(files, by, seed, _audits(workspace, predicted))[:images]
         rows = pd.DataFrame(
             {"pathname": [files.names[i] for i in order], "score": files.scores[order]}
         )
-    queue = rows.head(images).assign(source=by)
+    queue = rows.head(images).assign(source=by).reset_index(drop=True)
+    if folder is not None:
+        check_below(queue.pathname.tolist(), folder, remembered_archive(workspace))
     return check_table(queue[list(QUEUE.columns)], QUEUE)
 
 
-def _files(workspace: Workspace, by: str, predicted: Path, *, needed: bool) -> QueueFiles:
+def _files(
+    workspace: Workspace,
+    by: str,
+    predicted: Path,
+    run: Run | None,
+    folder: Path | None,
+    *,
+    needed: bool,
+) -> QueueFiles:
     if by == "uncertainty" or needed or (by == "random" and predicted.is_file()):
         if not predicted.is_file():
             raise TableError(
                 f"A queue by {by} needs predictions. Received: no {predicted}. Make them:"
-                " photoclf predict FOLDER."
+                f" photoclf predict FOLDER{f' --model {run.run_id}' if run else ''}."
             )
-        return predicted_files(predicted)
+        return _predicted(predicted, run)
     if workspace.audit.is_file():
-        return audited_files(workspace.audit)
-    return listed_files(resolve_archive(None, workspace))
+        files = audited_files(workspace.audit)
+        if folder is None or any_below(files.names, folder):
+            return files
+    return listed_files(folder or resolve_archive(None, workspace))
+
+
+def _predicted(path: Path, run: Run | None) -> QueueFiles:
+    """List predicted files, unless another run's threshold and maps would be shown with them."""
+    made_by = run_of_predictions(path)
+    if run is not None and made_by not in ("", run.run_id):
+        raise TableError(
+            f"Predictions must be those of the run that proposes, {run.run_id}. Received: {path},"
+            f" by {made_by}. Give run_id = {made_by!r}, or predict with this one: photoclf predict"
+            f" FOLDER --model {run.run_id} --out FILE."
+        )
+    return predicted_files(path)
 
 
 def _order(files: QueueFiles, by: str, seed: int, audits: list[Path]) -> np.ndarray:
@@ -131,33 +175,60 @@ def _suspects(workspace: Workspace) -> pd.DataFrame:
     return suspects[~content.duplicated() | content.isna()]
 
 
-def _strangers(workspace: Workspace, predicted: Path) -> pd.DataFrame:
-    audits = sorted(predicted.parent.glob("audit_*.csv"), key=lambda path: path.stat().st_mtime)
-    asked = read_table(audits[-1] if audits else workspace.audit, AUDIT)
+def _strangers(workspace: Workspace, predicted: Path, run: Run | None) -> pd.DataFrame:
+    audit, predicted = _examined(workspace, predicted)
+    asked = read_table(audit, AUDIT)
     asked = asked[(asked.status == "used") & asked.label.isna()]
     if asked.empty:
         raise TableError(
             "A queue by drift needs images that were examined and have no label. Received: none in"
-            f" {audits[-1] if audits else workspace.audit}. Examine a folder that nobody has"
-            " sorted: notebook 07_predict_unlabelled."
+            f" {audit}. Examine a folder that nobody has sorted: notebook 07_predict_unlabelled."
         )
-    name = predicted.parent.name
-    known = {RELEASE, *(run.run_id for run in list_runs(workspace.models))}
-    run_id = name if name in known else _chosen(workspace)
-    reference = reference_images(workspace, load_run(workspace.models, run_id))
+    if run is None:
+        name = predicted.parent.name
+        known = {RELEASE, *(run.run_id for run in list_runs(workspace.models))}
+        run = load_run(workspace.models, name if name in known else _chosen(workspace))
+    reference = reference_images(workspace, run)
     if reference.problem:
         raise TableError(f"A queue by drift needs the training images. {reference.problem}")
     strangers, _ = folder_novelty(reference, asked)
-    scores = np.full(len(strangers), np.nan)
-    if predicted.is_file():
-        files = predicted_files(predicted)
-        known_scores = dict(zip(files.names, files.scores, strict=True))
-        scores = strangers.pathname.map(known_scores).to_numpy(float)
-    return strangers.assign(score=scores)
+    return strangers.assign(score=_scores(strangers.pathname, predicted, run))
 
 
-def _predictions_of(workspace: Workspace) -> Path:
-    return workspace.reports / _chosen(workspace) / "predictions.csv"
+def _examined(workspace: Workspace, predicted: Path) -> tuple[Path, Path]:
+    """Find the audit of a folder that 07_predict_unlabelled predicted, and its predictions."""
+    own = predicted.with_name(f"audit_{predicted.stem.removeprefix('predictions_')}.csv")
+    if own.is_file():
+        return own, predicted
+    audits = sorted(predicted.parent.glob("audit_*.csv"), key=lambda path: path.stat().st_mtime)
+    if not audits:
+        return workspace.audit, predicted
+    beside = audits[-1].with_name(f"predictions_{audits[-1].name.removeprefix('audit_')}")
+    return audits[-1], beside if beside.is_file() else predicted
+
+
+def _to_decide_again(workspace: Workspace, who: str) -> pd.DataFrame:
+    known = known_folders(workspace)
+    rows = latest(LabelJournal(workspace.labels).read())
+    mine = rows[rows.who == who] if who else rows
+    mistyped = mine[mine.label.isin(unknown_labels(mine, known).label)]
+    conflicts = conflicts_table(understood(rows, known))
+    decided = mine[mine.label != UNSURE]
+    contested = conflicts[conflicts.sha256.isin(set(decided.sha256))]
+    both = pd.concat([contested, mistyped])[["pathname", "sha256"]]
+    return both.drop_duplicates("sha256").drop_duplicates("pathname")
+
+
+def _scores(names: pd.Series, predicted: Path, run: Run | None) -> np.ndarray:
+    if not predicted.is_file():
+        return np.full(len(names), np.nan)
+    files = _predicted(predicted, run)
+    return names.map(dict(zip(files.names, files.scores, strict=True))).to_numpy(float)
+
+
+def _predictions_of(workspace: Workspace, run: Run | None) -> Path:
+    run_id = _chosen(workspace) if run is None else run.run_id
+    return workspace.reports / run_id / "predictions.csv"
 
 
 def _chosen(workspace: Workspace) -> str:

@@ -170,7 +170,8 @@ grow = click.option(
     default="",
     metavar="NAME",
     show_default="none",
-    help="Instead, grow a split by the labels of today, val and test as before: data/splits/NAME.",
+    help="Instead, grow a split by the labels of today, val and test as before:"
+    " data/splits/NAME.csv.",
 )
 grown_from = click.option(
     "--from",

@@ -75,6 +75,11 @@ class Workspace:
         return self.data / "labels.csv"
 
     @property
+    def class_folders(self) -> Path:
+        """Class folders that labels may name, though the archive has none, see `label_folders`."""
+        return self.data / "class_folders.json"
+
+    @property
     def splits(self) -> Path:
         """The folder of named splits: those of a plan, and grown ones."""
         return self.data / "splits"

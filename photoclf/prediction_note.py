@@ -61,6 +61,14 @@ def _note_of_untouched(places: Places) -> dict[str, Any]:
     return note
 
 
+def run_of_predictions(out: Path) -> str:
+    """Return the run that made predictions, as the note beside them says; empty without a note."""
+    try:
+        return str(read_json(Places(out).note)["made_with"]["run_id"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
 def put_in_place(
     places: Places,
     facts: Mapping[str, Any],

@@ -18,6 +18,13 @@ from photoclf.tables import read_chunks
 
 # Why a file wasn't examined that may be an image all the same: nobody has labelled it.
 _UNLABELLED = ("ignored_folder", "no_class_folder", "not_in_manifest")
+# What nobody names an image; whatever else a name ends with may be one.
+_NO_IMAGE = (
+    ".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".log", ".ini", ".url", ".lnk",
+    ".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".xlsx", ".ods", ".ppt", ".pptx",
+    ".htm", ".html", ".css", ".js", ".py", ".ipynb", ".db", ".exe",
+    ".zip", ".rar", ".7z", ".gz", ".tar", ".mp3", ".wav", ".mp4", ".mov", ".avi", ".mkv",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,21 +85,17 @@ def predicted_files(path: Path) -> QueueFiles:
 def audited_files(path: Path) -> QueueFiles:
     """List the files of an audit that are images, or may be: readable, or not yet examined.
 
+    One that wasn't examined and is called `notes.txt` or the like is none.
+
     Raises:
         TableError: If the file is missing or isn't an audit.
     """
     frames = read_chunks(path, AUDIT, ("pathname", "status", "reason", "label"))
-    return _files(
-        rows[
-            rows.status.isin(["used", "duplicate"])
-            | ((rows.status == "ignored") & rows.reason.isin(_UNLABELLED))
-        ].assign(score=np.nan, decision="")
-        for rows in frames
-    )
+    return _files(rows[_may_be_images(rows)].assign(score=np.nan, decision="") for rows in frames)
 
 
 def listed_files(archive: Path) -> QueueFiles:
-    """List the files below a folder that nobody has examined, but for system files.
+    """List the files below a folder that nobody has examined and whose names may be an image's.
 
     Raises:
         TableError: If there is none.
@@ -100,7 +103,7 @@ def listed_files(archive: Path) -> QueueFiles:
     names = Names(
         name
         for name, _, _, problem in walk_files(archive)
-        if not problem and why_ignored(name) != "system_file"
+        if not problem and why_ignored(name) != "system_file" and not _is_no_image(name)
     )
     if not len(names):
         raise TableError(
@@ -109,6 +112,16 @@ def listed_files(archive: Path) -> QueueFiles:
         )
     n = len(names)
     return QueueFiles(names, np.full(n, np.nan), np.full(n, ""), np.zeros(n, bool))
+
+
+def _may_be_images(rows: pd.DataFrame) -> pd.Series:
+    readable = rows.status.isin(["used", "duplicate"])
+    unknown = (rows.status == "ignored") & rows.reason.isin(_UNLABELLED)
+    return readable | (unknown & ~rows.pathname.map(_is_no_image).astype(bool))
+
+
+def _is_no_image(pathname: str) -> bool:
+    return pathname.lower().endswith(_NO_IMAGE)
 
 
 def _files(frames: Iterator[pd.DataFrame]) -> QueueFiles:

@@ -14,6 +14,7 @@ from photoclf.errors import ArchiveError, ConfigError
 from photoclf.file_list import Source
 from photoclf.files import read_json, sha256_file, write_json
 from photoclf.label_agreement import named_folders
+from photoclf.label_folders import known_folders, understood
 from photoclf.label_journal import LabelJournal
 from photoclf.manifest import IGNORED_FOLDERS, POSITIVE_FOLDER, read_manifest, scan_archive
 from photoclf.paths import (
@@ -180,10 +181,9 @@ def grow_split(workspace: Workspace, name: str) -> SplitGrowth:
         raise ConfigError(
             f"A split must grow into another one. Received: {name!r} for both. Give another name."
         )
+    labels = understood(LabelJournal(workspace.labels).current(), known_folders(workspace))
     growth = split_growth.grow_split(
-        read_split(workspace.split),
-        _audit_of_splits(workspace),
-        named_folders(LabelJournal(workspace.labels).current()),
+        read_split(workspace.split), _audit_of_splits(workspace), named_folders(labels)
     )
     check_not_frozen(workspace, path, growth.split)
     write_table(growth.split, path, SPLIT)

@@ -341,14 +341,14 @@ def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
     told = call("label", *ws).output
     assert "anna: 3 images" in told
     assert "anna and ben: 2 of 3 images alike" in told
-    assert "1 conflicts" in told
+    assert "1 conflict, left out" in told
     assert "random sample: " in told
     conflicts = call("label", "--conflicts", *ws).output
     assert third.pathname in conflicts
     merged = call("label", "--merge", *ws)
     assert merged.exit_code == 0, merged.output
     assert "2 labels changed, 0 files added" in merged.output
-    assert "1 conflicts left out" in merged.output
+    assert "1 conflict left out" in merged.output
     assert call("audit", *ws).exit_code == 0
     grown = call("split", "--grow", "more", *ws)
     assert grown.exit_code == 0, grown.output

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from scipy.special import logit
 from photoclf import steps
 from photoclf.audit import audit_images
 from photoclf.errors import ConfigError, TableError
+from photoclf.label_journal import LabelJournal
 from photoclf.label_queue import make_queue
-from photoclf.paths import Workspace
+from photoclf.paths import Workspace, remembered_archive
 from photoclf.prediction_table import to_parquet
 from photoclf.schema import PREDICTIONS, QUEUE, SPLIT, SUSPECTS
 from photoclf.split import split_hash
@@ -196,3 +198,127 @@ def test_predictions_as_parquet_give_the_same_queue(workspace, tmp_path):
     told = make_queue(workspace, by="uncertainty", predictions=path)
     again = make_queue(workspace, by="uncertainty", predictions=to_parquet(path))
     pd.testing.assert_frame_equal(again, told)
+
+
+def write_note(path, run_id):
+    Path(f"{path}.json").write_text(json.dumps({"made_with": {"run_id": run_id}}))
+
+
+def test_the_scores_queued_are_those_of_the_run_that_is_named(workspace):
+    runs = [make_run(workspace.models, seed=seed) for seed in (1, 2)]
+    for run, score in zip(runs, (0.1, 0.9), strict=True):
+        path = workspace.reports / run.run_id / "predictions.csv"
+        path.parent.mkdir(parents=True)
+        write_note(write_predictions(path, [score]), run.run_id)
+    for run, score in zip(runs, (0.1, 0.9), strict=True):
+        for by in ("uncertainty", "random"):
+            assert make_queue(workspace, by=by, run=run).score.tolist() == [score]
+
+
+def test_predictions_of_another_run_are_refused(workspace, tmp_path):
+    run = make_run(workspace.models)
+    path = write_predictions(tmp_path / "p.csv", [0.1, 0.9])
+    assert len(make_queue(workspace, by="uncertainty", predictions=path, run=run)) == 2
+    write_note(path, "another")
+    with pytest.raises(TableError, match=r"Give run_id = 'another'"):
+        make_queue(workspace, by="uncertainty", predictions=path, run=run)
+    with pytest.raises(TableError, match=f"--model {run.run_id}"):
+        make_queue(workspace, by="uncertainty", run=run)  # it has none
+
+
+def test_the_folder_that_is_shown_is_queued_where_nothing_else_is_known_of_it(labelled, tmp_path):
+    for i in range(3):
+        write_image(tmp_path / "box" / f"{i}.png", seed=i)
+    assert len(make_queue(Workspace(tmp_path), by="unlabelled", folder=tmp_path / "box")) == 3
+    # An audit of another archive says nothing of it.
+    assert len(make_queue(labelled, by="unlabelled", folder=tmp_path / "box")) == 3
+    own = remembered_archive(labelled)
+    assert len(make_queue(labelled, by="unlabelled", folder=own)) == 6
+
+
+def test_a_queue_whose_files_are_elsewhere_is_refused_with_the_right_folder(labelled, tmp_path):
+    archive = remembered_archive(labelled)
+    rows = pd.DataFrame({"pathname": ["a/0.png", "b/1.png"], "score": 0.5, "decision": "photo"})
+    rows = rows.assign(status="used", reason="")[list(PREDICTIONS.columns)]
+    path = tmp_path / "p.csv"
+    write_table(rows, path, PREDICTIONS)
+    right = archive / "Photo_2"
+    with pytest.raises(TableError, match=f"Give folder = {str(right)!r}"):
+        make_queue(labelled, by="uncertainty", predictions=path, folder=archive)
+    assert len(make_queue(labelled, by="uncertainty", predictions=path, folder=right)) == 2
+    with pytest.raises(TableError, match="one that was predicted or examined"):
+        make_queue(workspace_of(tmp_path), by="random", predictions=path, folder=tmp_path / "x/y")
+
+
+def workspace_of(folder):
+    return Workspace(folder / "nothing")
+
+
+def test_a_queue_leads_nowhere_outside_the_folder_that_is_shown(workspace, tmp_path):
+    rows = pd.DataFrame({"pathname": ["../secret.png"], "score": 0.5, "decision": "photo"})
+    rows = rows.assign(status="used", reason="")[list(PREDICTIONS.columns)]
+    write_table(rows, tmp_path / "p.csv", PREDICTIONS)
+    write_image(tmp_path / "secret.png", seed=1)
+    (tmp_path / "box").mkdir()
+    with pytest.raises(TableError, match="inside it"):
+        make_queue(workspace, by="random", predictions=tmp_path / "p.csv", folder=tmp_path / "box")
+
+
+def test_what_is_surely_no_image_does_not_stand_in_a_queue(tmp_path):
+    archive, workspace = tmp_path / "archive", Workspace(tmp_path / "ws")
+    for i in range(4):
+        write_image(archive / ("Photo", "Text")[i % 2] / f"{i}.png", seed=i)
+    for name in ("groups.csv", "LISEZMOI.TXT", "Photo_2/list.xlsx", "Photo_2/odd.png"):
+        (archive / name).parent.mkdir(exist_ok=True)
+        (archive / name).write_text("pathname;group\n")
+    listed = make_queue(workspace, by="unlabelled", folder=archive)
+    assert set(listed.pathname) == {
+        "Photo/0.png", "Text/1.png", "Photo/2.png", "Text/3.png", "Photo_2/odd.png",
+    }  # fmt: skip
+    steps.audit(workspace, archive)
+    assert make_queue(workspace, by="unlabelled").pathname.tolist() == ["Photo_2/odd.png"]
+
+
+def decide(workspace, who, name, label, sha256):
+    LabelJournal(workspace.labels).append(
+        who=who, pathname=name, sha256=sha256, label=label, source="random"
+    )
+
+
+def test_what_has_to_be_decided_again_is_queued_for_those_who_decided_it(labelled, tmp_path):
+    workspace = Workspace(tmp_path / "copy")
+    assert make_queue(workspace, by="conflicts").empty
+    shutil.copytree(labelled.root, workspace.root)
+    for who, said in (("anna", "photo"), ("ben", "Text"), ("carl", "unsure")):
+        decide(workspace, who, "Text/1.png", said, "1" * 64)
+        decide(workspace, who, "Text/2.png", "photo", "2" * 64)
+    decide(workspace, "ben", "Text/3.png", "Txt", "3" * 64)
+    queued = {
+        who: make_queue(workspace, by="conflicts", who=who).pathname.tolist()
+        for who in ("", "anna", "ben", "carl")
+    }
+    assert queued["anna"] == ["Text/1.png"]
+    assert queued["ben"] == ["Text/1.png", "Text/3.png"] == queued[""]
+    assert queued["carl"] == []
+    decide(workspace, "ben", "Text/1.png", "photo", "1" * 64)
+    decide(workspace, "ben", "Text/3.png", "Text", "3" * 64)
+    assert make_queue(workspace, by="conflicts").empty
+
+
+def test_by_drift_the_folder_s_own_predictions_give_the_scores(labelled, tmp_path):
+    copy = Workspace(tmp_path / "copy")
+    shutil.copytree(labelled.root, copy.root)
+    split = steps.split(copy, val_fraction=0.25, test_fraction=0.25)
+    run = make_run(copy.models, split=split_hash(split))
+    folder = tmp_path / "box"
+    for i in range(5):
+        write_image(folder / f"{i:05d}.png", seed=300 + i)
+    place = copy.reports / run.run_id
+    place.mkdir(parents=True)
+    audit_images(folder, out=place / "audit_box.csv", workers=0)
+    write_predictions(place / "predictions.csv", [0.1] * 5)  # of the archive
+    write_predictions(place / "predictions_box.csv", [0.7] * 5)
+    queue = make_queue(copy, by="drift", run=run, folder=folder)
+    assert queue.score.tolist() == [0.7] * 5
+    with pytest.raises(TableError, match="below the folder that is shown"):
+        make_queue(copy, by="drift", run=run, folder=remembered_archive(copy))
