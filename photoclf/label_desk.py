@@ -1,35 +1,26 @@
 """What a browser that labels asks for, and what it is told: messages in, messages out."""
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from photoclf.decode import REASONS
 from photoclf.errors import PhotoclfError
+from photoclf.label_cards import LabelCards
 from photoclf.label_heat import SECONDS, map_image
 from photoclf.label_images import SIZES, Rendition, render_image
-from photoclf.label_journal import OTHER, PHOTO, UNSURE
-from photoclf.label_session import PAGE, LabelSession, QueuedImage
+from photoclf.label_session import PAGE, LabelSession
+from photoclf.label_trouble import tell_trouble
 from photoclf.label_workshop import Workshop
 from photoclf.messages import Messages
 from photoclf.workers import Lost
 
 Send = Callable[[dict[str, Any], list[bytes]], None]
 
-_AHEAD, _HISTORY = 4, 8
+_AHEAD = 4
 _KNOWN = 2000  # images whose hash is remembered; a browser holds fewer
-# Texts that the browser shows as they are.
-_TEXTS = (
-    "region", "photo", "other", "unsure", "short_photo", "short_other", "short_unsure", "skip",
-    "undo", "grid", "single", "help", "close", "zoom_in", "zoom_out", "zoom_fit", "zoom_full",
-    "full_screen", "heat", "heat_wait", "heat_off", "heat_text", "loading", "late", "cannot_show",
-    "no_answer", "click_first", "finished", "recall", "confirm", "page_text", "page_plain",
-    "left_out", "recent", "next_is_kept", "keys", "key_mark", "key_move", "key_turn",
-    "key_confirm", "key_zoom", "key_pan", "key_leave", "keys_single", "keys_page", "keys_image",
-)  # fmt: skip
 
 
 class LabelDesk:
@@ -59,6 +50,7 @@ class LabelDesk:
         self._folder = folder
         self._send = send
         self._words = Messages(lang)
+        self._cards = LabelCards(session, self._words)
         self._run_folder = run_folder
         self._shown: OrderedDict[int, str] = OrderedDict()  # place → hash of what was sent
         self._page: dict[int, str] | None = None  # place → label, in grid mode
@@ -99,19 +91,18 @@ class LabelDesk:
         try:
             said = action(message)
         except PhotoclfError as problem:
-            error = self._words("labelling.not_kept", reason=str(problem))
+            error = self._words("labelling.not_kept", reason=tell_trouble(self._words, problem))
         try:
             self._session.pass_over_others()
         except PhotoclfError as problem:
-            error = error or str(problem)
+            error = error or tell_trouble(self._words, problem)
         if self._page is not None:
             self._lay_page()
         self._send(self._state() | {"said": said, "error": error}, [])
 
     def _greet(self, message: dict[str, Any]) -> str:
-        words = {name: self._words(f"labelling.{name}") for name in _TEXTS}
         classes = list(self._session.classes)
-        self._send({"kind": "hello", "words": words, "classes": classes}, [])
+        self._send({"kind": "hello", "words": self._cards.texts(), "classes": classes}, [])
         return ""
 
     def _decide(self, message: dict[str, Any]) -> str:
@@ -119,7 +110,7 @@ class LabelDesk:
         if n is None or n != self._session.current or n not in self._shown:
             return ""
         self._session.decide(n, label, self._shown[n])
-        return self._words("labelling.kept", label=self._said(label))
+        return self._words("labelling.kept", label=self._cards.said(label))
 
     def _decide_page(self, message: dict[str, Any]) -> str:
         page = self._page or {}
@@ -195,84 +186,27 @@ class LabelDesk:
         if isinstance(result, Rendition):
             self._send(message | _sizes(result), [result.jpeg])
         else:
-            reason = self._why_not(result)
-            failed = self._words("labelling.heat_failed", reason=reason)
+            key = "heat_trouble" if isinstance(result, BaseException) else "heat_failed"
+            failed = self._words(f"labelling.{key}", reason=self._why_not(result))
             self._send(message | {"failed": failed}, [])
 
     def _why_not(self, result: Any) -> str:
-        reason = result.reason if isinstance(result, Lost) else str(result)
-        return self._words(f"reason.{reason}") if reason in REASONS else reason
+        reason = result.reason if isinstance(result, Lost) else result
+        if isinstance(reason, BaseException):
+            return tell_trouble(self._words, reason)
+        return self._words(f"reason.{reason}") if reason in REASONS else str(reason)
 
     def _path(self, n: int) -> Path:
         return self._folder / self._session.image(n).pathname
 
     def _state(self) -> dict[str, Any]:
-        session, words = self._session, self._words
-        progress = session.progress()
-        if math.isnan(progress.hours_left) or progress.done >= progress.total:
-            pace = ""
-        else:
-            left = words.duration(max(progress.hours_left, 1 / 60))
-            pace = words("labelling.pace", per_minute=progress.per_minute, left=left)
-        history = [
-            {"n": next(iter(step.labels)), "labels": self._told(step.labels)}
-            for step in session.last_steps(_HISTORY)
-        ]
-        if self._page is None:
+        session, page = self._session, self._page
+        if page is None:
             ahead = session.ahead(_AHEAD)
         else:
-            ahead = [n for n in session.page(2 * PAGE) if n not in self._page]
-        return {
-            "kind": "state",
-            "n": session.current,
-            "image": None if session.current is None else self._card(session.current),
-            "page": None if self._page is None else self._cells(self._page),
-            "plain": session.current is None or self._is_plain(session.image(session.current)),
-            "ahead": ahead,
-            "history": history,
-            "done": progress.done,
-            "total": progress.total,
-            "skipped": progress.skipped,
-            "progress": words("labelling.progress", done=progress.done, total=progress.total),
-            "pace": pace,
-            "put_off": words("labelling.put_off", images=progress.skipped),
-            "threshold": session.threshold,
-            "can_map": self._run_folder is not None,
-        }
-
-    def _card(self, n: int) -> dict[str, Any]:
-        image, words = self._session.image(n), self._words
-        path = PurePosixPath(_visible(image.pathname))
-        known = not math.isnan(image.score)
-        proposal = self._said(image.proposal) if known else ""
-        return {
-            "name": path.name,
-            "folder": "" if str(path.parent) == "." else f"{path.parent}/",
-            "score": image.score if known else None,
-            "score_text": words("labelling.score", score=image.score) if known else "",
-            "proposal": words("labelling.proposal", label=proposal) if known else "",
-            "why": words(f"labelling.why_{image.source}"),
-        }
-
-    def _cells(self, page: Mapping[int, str]) -> list[dict[str, Any]]:
-        return [
-            {"n": n, "label": label, "proposed": self._session.image(n).proposal, **self._card(n)}
-            for n, label in page.items()
-        ]
-
-    def _told(self, labels: Mapping[int, str]) -> str:
-        if len(labels) > 1:
-            return self._words("labelling.images", images=sum(map(bool, labels.values())))
-        label = next(iter(labels.values()))
-        return self._said(label, "short_") if label else self._words("labelling.skip")
-
-    def _said(self, label: str, form: str = "") -> str:
-        known = label in (PHOTO, OTHER, UNSURE)
-        return self._words(f"labelling.{form}{label}") if known else label
-
-    @staticmethod
-    def _is_plain(image: QueuedImage) -> bool:
-        return image.source == "random" or not image.proposal
+            ahead = [n for n in session.page(2 * PAGE) if n not in page]
+        can_map = self._run_folder is not None
+        return self._cards.state(page) | {"ahead": ahead, "can_map": can_map}
 
 
 def _sizes(picture: Rendition) -> dict[str, int]:
@@ -282,8 +216,3 @@ def _sizes(picture: Rendition) -> dict[str, int]:
         "own_width": picture.own_width,
         "own_height": picture.own_height,
     }
-
-
-def _visible(name: str) -> str:
-    """Write a name so that each character of it is seen, also those that turn or hide others."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)

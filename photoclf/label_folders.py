@@ -8,7 +8,8 @@ import pandas as pd
 
 from photoclf.errors import ArchiveError, ConfigError, TableError, did_you_mean
 from photoclf.files import read_json, write_json
-from photoclf.label_journal import OTHER, PHOTO, UNSURE, WITHDRAWN
+from photoclf.label_journal import OTHER, PHOTO, UNSURE
+from photoclf.label_names import RESERVED
 from photoclf.listing import class_folder
 from photoclf.manifest import POSITIVE_FOLDER
 from photoclf.paths import Workspace, resolve_archive
@@ -16,7 +17,6 @@ from photoclf.schema import AUDIT, MANIFEST
 from photoclf.tables import read_chunks
 
 UNKNOWN = ("label", "decisions", "hint")
-_PLAIN = (PHOTO, OTHER, UNSURE, WITHDRAWN)
 
 
 def known_folders(
@@ -63,10 +63,10 @@ def name_folders(workspace: Workspace, names: Iterable[str]) -> None:
     """
     new = [name.strip() for name in names]
     for name in new:
-        if not name or not name.isprintable() or "/" in name or name.casefold() in _PLAIN:
+        if not name or not name.isprintable() or "/" in name or name in RESERVED:
             raise ConfigError(
                 "A class folder's name must be a word or more without `/`, and none of"
-                f" {', '.join(_PLAIN)}. Received: {name!r}."
+                f" {', '.join(RESERVED)}. Received: {name!r}."
             )
     if new:
         write_json(workspace.class_folders, sorted({*_named(workspace), *new}))
@@ -83,7 +83,7 @@ def unknown_labels(rows: pd.DataFrame, known: Iterable[str]) -> pd.DataFrame:
         One row a label: `label`, how many `decisions` it stands in, and the nearest right name as a
         `hint`, which may be empty.
     """
-    right = sorted({*_PLAIN[:3], *known})
+    right = sorted({PHOTO, OTHER, UNSURE, *known})
     counts = rows.label[_is_unknown(rows.label, known)].value_counts()
     table = [(label, int(n), _nearest(str(label), right)) for label, n in counts.items()]
     return pd.DataFrame(table, columns=list(UNKNOWN))
@@ -105,7 +105,7 @@ def understood(rows: pd.DataFrame, known: Iterable[str]) -> pd.DataFrame:
 
 
 def _is_unknown(labels: pd.Series, known: Iterable[str]) -> pd.Series:
-    return ~labels.isin({*_PLAIN, *known})
+    return ~labels.isin({*RESERVED, *known})
 
 
 def _nearest(label: str, right: list[str]) -> str:

@@ -19,7 +19,7 @@ SECONDS = 240.0
 _SIDE = 900
 
 
-def map_image(item: tuple[str | Path, str | Path]) -> Rendition | str:
+def map_image(item: tuple[str | Path, str | Path]) -> Rendition | str | Exception:
     """Lay over an image where a run's model sees a photograph; for a worker process.
 
     Args:
@@ -27,7 +27,7 @@ def map_image(item: tuple[str | Path, str | Path]) -> Rendition | str:
 
     Returns:
         The picture, in the image's proportions where the model is shown all of it, else the square
-        that it is shown; or what is wrong, in a sentence.
+        that it is shown; or why there is none: one of `decode.REASONS`, or the error.
     """
     path, folder = item
     try:
@@ -39,7 +39,7 @@ def map_image(item: tuple[str | Path, str | Path]) -> Rendition | str:
     except DecodeError as error:
         return error.reason
     except (PhotoclfError, OSError) as error:
-        return str(error)
+        return error
     if config.fit != "squash":
         picture = np.asarray(Image.fromarray(square).resize((_SIDE, _SIDE)))
     height, width = picture.shape[:2]

@@ -4,23 +4,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from photoclf.errors import ConfigError, check_one_of
-from photoclf.label_journal import OTHER, PHOTO, UNSURE, WITHDRAWN, LabelJournal, latest
+from photoclf.errors import check_one_of
+from photoclf.label_journal import (
+    CONFLICTS,
+    OTHER,
+    PHOTO,
+    UNSURE,
+    WITHDRAWN,
+    LabelJournal,
+    latest,
+)
+from photoclf.label_names import check_classes, check_who
+from photoclf.label_pace import Pace, Progress
 from photoclf.schema import QUEUE, check_table
 
 PAGE = 24
-MOST_CLASSES = 9  # as many as there are digits to press
 
 _OPEN, _DECIDED, _SKIPPED, _BY_OTHERS = range(4)
-_PAUSE_S = 60.0  # longer between two decisions is a pause, which says nothing of the pace
 _OTHERS_S = 5.0  # between two looks at what others have decided
-_RECENT = 60  # decisions that the pace is measured on
 _REMEMBERED = 200  # steps that can be taken back
 
 
@@ -42,25 +47,6 @@ class QueuedImage:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a person is.
-
-    Args:
-        done: Images decided.
-        total: Images of the queue, without those passed over as others had decided them.
-        skipped: Images put off.
-        per_minute: Decisions a minute, pauses taken out; NaN before the second.
-        hours_left: At that pace; NaN while it isn't known.
-    """
-
-    done: int
-    total: int
-    skipped: int
-    per_minute: float
-    hours_left: float
-
-
-@dataclass(frozen=True)
 class Step:
     """What was done at once: one image decided or skipped, or a page of them.
 
@@ -75,6 +61,9 @@ class Step:
 
 class LabelSession:
     """What a person has done of a queue, and what is left; every decision is in the journal first.
+
+    What the person has decided before is done, but for the queue `conflicts`, whose images are to
+    be decided again: taking such a decision back leaves the one before it.
 
     Args:
         queue: A `schema.QUEUE` frame, in the order in which to look.
@@ -109,7 +98,7 @@ class LabelSession:
     ) -> None:
         queue = check_table(queue, QUEUE)
         self.who = check_who(who)
-        self.classes = _check_classes(classes)
+        self.classes = check_classes(classes)
         self.threshold = threshold
         self._names = queue.pathname.to_numpy(object)
         self._scores = queue.score.to_numpy(np.float64)
@@ -119,7 +108,7 @@ class LabelSession:
         self._clock = clock
         self._state = np.zeros(len(queue), np.int8)
         self._steps: deque[Step] = deque(maxlen=_REMEMBERED)
-        self._decided_at: deque[tuple[float, int]] = deque(maxlen=_RECENT)
+        self._pace = Pace(clock)
         self._look_again = clock() + _OTHERS_S
         self._resume(journal.read())
         self.current = self._next(0)
@@ -235,14 +224,14 @@ class LabelSession:
         try:
             for n, label in step.labels.items():
                 if label:
-                    self._append(n, WITHDRAWN, step.sha256[n])
+                    self._append(n, self._held.get(step.sha256[n], WITHDRAWN), step.sha256[n])
                 self._state[n] = _OPEN
                 del left[n]
         finally:
             if left:
                 self._steps.append(Step(left, {n: step.sha256[n] for n in left if left[n]}))
-        if self._decided_at and step.sha256:
-            self._decided_at.pop()
+        if step.sha256:
+            self._pace.take_back()
         self.current = min(step.labels)
         return step
 
@@ -254,7 +243,7 @@ class LabelSession:
         """Tell how far the person is, and how fast."""
         counts = np.bincount(self._state, minlength=4)
         total = len(self._state) - int(counts[_BY_OTHERS])
-        pace = self._pace()
+        pace = self._pace.per_minute()
         left = int(counts[_OPEN] + counts[_SKIPPED])
         return Progress(int(counts[_DECIDED]), total, int(counts[_SKIPPED]), pace, left / pace / 60)
 
@@ -271,14 +260,6 @@ class LabelSession:
         if self.current is not None and self._state[self.current] != _OPEN:
             self.current = self._next(self.current)
 
-    def _pace(self) -> float:
-        moments = list(self._decided_at)
-        seconds, decided = 0.0, 0
-        for (before, _), (after, count) in pairwise(moments):
-            if after - before <= _PAUSE_S:
-                seconds, decided = seconds + after - before, decided + count
-        return 60 * decided / seconds if seconds else float("nan")
-
     def _append(self, n: int, label: str, sha256: str) -> None:
         self._journal.append(
             who=self.who,
@@ -293,7 +274,7 @@ class LabelSession:
             self._state[n] = _DECIDED if label else _SKIPPED
         self._steps.append(step)
         if step.sha256:
-            self._decided_at.append((self._clock(), len(step.sha256)))
+            self._pace.add(len(step.sha256))
         self.current = self._next(self.current or 0)
 
     def _next(self, start: int) -> int | None:
@@ -308,7 +289,9 @@ class LabelSession:
         """Go on where this person was: names tell the images, hashes what holds of them."""
         mine = rows[rows.who == self.who]
         holds = latest(mine).set_index("sha256")
-        place = {name: n for n, name in enumerate(self._names)}
+        again = self._sources == CONFLICTS
+        self._held = dict(zip(holds.index, holds.label, strict=True)) if again.any() else {}
+        place = {name: n for n, name in enumerate(self._names) if not again[n]}
         seen = mine.drop_duplicates("pathname", keep="last")
         for name, sha256 in zip(seen.pathname, seen.sha256, strict=True):
             if name in place and sha256 in holds.index:
@@ -323,44 +306,5 @@ class LabelSession:
     def _mark_others(self, rows: pd.DataFrame) -> None:
         theirs = latest(rows[rows.who != self.who])
         found = pd.Series(self._names).isin(theirs.pathname).to_numpy()
+        found = found & (self._sources != CONFLICTS)
         self._state[found & np.isin(self._state, (_OPEN, _SKIPPED))] = _BY_OTHERS
-
-
-def check_who(who: Any) -> str:
-    """Check the name under which somebody decides.
-
-    Returns:
-        The name without spaces around it.
-
-    Raises:
-        ConfigError: If it is none.
-    """
-    name = who.strip() if isinstance(who, str) else ""
-    if not name or not name.isprintable() or len(name) > 80:
-        raise ConfigError(
-            "`who` must be a name on one line, of 80 characters at most. Received:"
-            f" {who!r}. It stands beside each decision: write yours."
-        )
-    return name
-
-
-def login_name() -> str:
-    """Return the name of whoever is logged in, or an empty text where the system tells none."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user without a name
-        return ""
-
-
-def _check_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in classes))
-    taken = {PHOTO, OTHER, UNSURE, WITHDRAWN}
-    wrong = [n for n in names if not n or not n.isprintable() or n in taken]
-    if wrong or len(names) > MOST_CLASSES:
-        raise ConfigError(
-            f"`class_folders` must be {MOST_CLASSES} names at most, none of {sorted(taken)}."
-            f" Received: {list(classes)}. Leave out those that nobody has to tell apart."
-        )
-    return names

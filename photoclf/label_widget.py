@@ -11,7 +11,10 @@ import pandas as pd
 from photoclf.classifier import Classifier
 from photoclf.label_desk import LabelDesk
 from photoclf.label_journal import LabelJournal
-from photoclf.label_session import MOST_CLASSES, LabelSession, login_name
+from photoclf.label_names import MOST_CLASSES, RESERVED, login_name
+from photoclf.label_session import LabelSession
+from photoclf.manifest import POSITIVE_FOLDER
+from photoclf.messages import Messages
 from photoclf.paths import Workspace
 from photoclf.run import Run
 from photoclf.schema import AUDIT
@@ -45,6 +48,7 @@ class LabelWidget(anywidget.AnyWidget):
     ) -> None:
         super().__init__()
         self._session = session
+        self._words = Messages(lang)
         run_folder = None if run is None else run.folder
         self._desk = LabelDesk(session, folder, self.send, lang=lang, run_folder=run_folder)
         self.on_msg(self._hear)
@@ -61,9 +65,8 @@ class LabelWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Say what stands where a notebook is read and not run."""
         progress = self._session.progress()
-        return (
-            f"{progress.done} of {progress.total} images labelled by {self._session.who}."
-            " Run this notebook in JupyterLab to label the others."
+        return self._words(
+            "labelling.batch", done=progress.done, total=progress.total, who=self._session.who
         )
 
     @property
@@ -125,4 +128,6 @@ def _known_classes(workspace: Workspace) -> list[str]:
         for rows in read_chunks(workspace.audit, AUDIT, ("class_folder", "label")):
             counts.update(rows.class_folder[rows.label == 0])
     named = sorted(counts, key=lambda name: (-counts[name], name))
-    return [name for name in named if name.isprintable()][:MOST_CLASSES]
+    # A photograph that was called something else stands in the folder of photographs.
+    taken = (*RESERVED, POSITIVE_FOLDER)
+    return [name for name in named if name.isprintable() and name not in taken][:MOST_CLASSES]

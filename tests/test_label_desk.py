@@ -1,23 +1,29 @@
 """What a browser that labels is told, and what it may not do."""
 
+import errno
 import hashlib
 import io
 import threading
 import time
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import label_desk
+from photoclf import label_cards
 from photoclf.decode import decode_image
+from photoclf.errors import RunError, TableError
 from photoclf.label_desk import LabelDesk
 from photoclf.label_images import SIZES, Rendition, pixels_within, render_image
 from photoclf.label_journal import LabelJournal
 from photoclf.label_session import LabelSession
+from photoclf.label_trouble import tell_trouble
 from photoclf.label_widget import LabelWidget
 from photoclf.label_workshop import Workshop
+from photoclf.locks import BusyError
+from photoclf.messages import Messages
 from photoclf.workers import Lost
 from tests.images import write_image
 
@@ -30,7 +36,7 @@ def open_desk(folder, names, **options):
     queue = pd.DataFrame({"pathname": names, "score": 0.8, "source": "uncertainty"})
     journal = LabelJournal(folder / "labels.csv")
     session = LabelSession(queue, journal, "anna", classes=["Painting"])
-    desk = LabelDesk(session, folder, lambda message, buffers: told.append((message, buffers)))
+    desk = LabelDesk(session, folder, lambda *message: told.append(message), **options)
     desk._shop = AtOnce(render_image, desk._deliver)
     desk.handle({"kind": "ready"})
     return desk, journal, told
@@ -191,8 +197,44 @@ def test_a_map_that_fails_says_why(tmp_path, names, monkeypatch):
 
 def test_every_text_that_is_shown_is_there_in_both_languages():
     for lang in ("fr", "en"):
-        for name in label_desk._TEXTS:
-            assert label_desk.Messages(lang)(f"labelling.{name}")
+        for name in label_cards._TEXTS:
+            assert Messages(lang)(f"labelling.{name}")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.ENOSPC, "disque est plein"), (errno.EACCES, "accès est refusé")]
+)
+def test_a_usual_trouble_is_told_in_the_person_s_language(tmp_path, names, number, said):
+    desk, journal, told = open_desk(tmp_path, names, lang="fr")
+    look_at(desk, 0)
+    journal.path.mkdir()
+    with mock.patch("photoclf.label_journal.locked", side_effect=OSError(number, "in English")):
+        desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    error = last_state(told)["error"]
+    assert error.startswith("NON ENREGISTRÉ. L") and said in error.replace("’", "'")
+    assert error.index("in English") > error.index("Détail")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (BusyError("x"), "busy"),
+        (RunError("x"), "model"),
+        (PermissionError(errno.EPERM, "x"), "no_right"),
+        (OSError("x"), "unforeseen"),
+        (TableError("x"), "unforeseen"),
+    ],
+)
+def test_each_trouble_has_its_words(error, kind):
+    words = Messages("fr")
+    assert words(f"labelling.trouble_{kind}") in tell_trouble(words, error)
+    assert "x" in tell_trouble(words, error)
+
+
+def test_a_map_without_a_model_is_told_in_the_person_s_language(tmp_path, names):
+    desk, _, told = open_desk(tmp_path, names, lang="fr")
+    desk._deliver_heat(0, RunError("The model must be there."))
+    assert told[-1][0]["failed"].startswith("Le modèle n’a pas pu être interrogé. Il manque")
 
 
 @pytest.mark.parametrize("size", [(40, 30), (500, 100), (90, 700), (361, 360)])
@@ -271,3 +313,6 @@ def test_a_widget_says_what_it_is_where_it_cannot_be_shown(tmp_path, names):
     widget.close()
     assert text.startswith("0 of 5 images labelled by anna.")
     assert "JupyterLab" in text
+    widget = LabelWidget(session, tmp_path, lang="fr")
+    assert repr(widget).startswith("0 image étiquetée sur 5, par anna.")
+    widget.close()

@@ -1,11 +1,13 @@
 """Where a model looks in an image that a person labels."""
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from photoclf import label_heat
 from photoclf.config import RunConfig
+from photoclf.errors import RunError
 from photoclf.files import sha256_file
 from photoclf.label_heat import map_image
 from photoclf.models import build_model
@@ -43,8 +45,8 @@ def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path):
     assert map_image((tmp_path / "gone.jpg", tmp_path)) == "vanished"
 
 
-def test_a_run_without_a_model_gives_a_sentence(tmp_path):
+def test_a_run_without_a_model_gives_the_error(tmp_path):
     path = write_image(tmp_path / "a.png", seed=1)
     said = map_image((path, Path(tmp_path / "no_run")))
-    assert "must" in said
-    assert "Received" in said
+    assert isinstance(said, RunError)
+    assert isinstance(pickle.loads(pickle.dumps(said)), RunError)  # it comes from a process

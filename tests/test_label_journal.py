@@ -159,6 +159,9 @@ def test_another_file_in_its_place_is_left_as_it_is(journal):
         {"sha256": A.upper()},
         {"sha256": ""},
         {"source": "guess"},
+        {"pathname": "../x.png"},
+        {"pathname": "/x.png"},
+        {"pathname": "a/../../x.png"},
     ],
 )
 def test_a_wrong_value_is_refused_and_nothing_is_written(journal, values):

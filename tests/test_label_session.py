@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from photoclf.errors import ConfigError, TableError
 from photoclf.label_journal import LabelJournal
-from photoclf.label_session import PAGE, LabelSession, check_who
+from photoclf.label_names import check_who
+from photoclf.label_session import PAGE, LabelSession
 
 
 def sha(n):
@@ -198,7 +199,9 @@ def test_a_person_without_a_name_is_refused(who):
         check_who(who)
 
 
-@pytest.mark.parametrize("classes", [["photo"], [""], ["a\nb"], [str(n) for n in range(10)]])
+@pytest.mark.parametrize(
+    "classes", [["photo"], ["Photo"], [""], ["a\nb"], [str(n) for n in range(10)]]
+)
 def test_classes_that_cannot_be_labels_are_refused(classes, journal):
     with pytest.raises(ConfigError, match="`class_folders` must be"):
         LabelSession(queue_of(1), journal, "anna", classes=classes)
@@ -209,6 +212,22 @@ def test_a_label_that_there_is_not_is_refused_before_any_row(journal):
     with pytest.raises(ConfigError, match="Did you mean 'Painting'"):
         session.decide_page({0: "photo", 1: "Paintin"}, {0: sha(0), 1: sha(1)})
     assert journal.read().empty
+
+
+def test_what_is_to_be_decided_again_is_open_and_taking_back_leaves_what_was_said(journal):
+    first = LabelSession(queue_of(2), journal, "anna")
+    first.decide(0, "photo", sha(0))
+    LabelSession(queue_of(2), journal, "ben").decide(0, "other", sha(0))
+    queue = queue_of(1, source="conflicts", scores=np.nan)
+    session = LabelSession(queue, journal, "anna", skip_labelled_by_others=True)
+    assert session.current == 0
+    assert session.undo() is None  # nothing was done here yet
+    session.decide(0, "other", sha(0))
+    assert journal.current("anna").label.tolist() == ["other"]
+    session.undo()
+    assert session.current == 0
+    assert journal.current("anna").label.tolist() == ["photo"]
+    assert LabelSession(queue_of(2), journal, "anna").current == 1  # elsewhere it is done
 
 
 ACTIONS = st.lists(st.sampled_from(["photo", "other", "unsure", "skip", "undo", "page", "again"]))
