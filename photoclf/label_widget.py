@@ -118,6 +118,7 @@ def start_labelling(
         threshold=0.5 if run is None else Classifier.load(run).threshold,
         classes=class_folders.split(",") if class_folders else _known_classes(workspace),
         skip_labelled_by_others=skip_labelled_by_others,
+        trust_names=False,
     )
     return LabelWidget(session, folder, run=run, lang=lang)
 
@@ -130,4 +131,5 @@ def _known_classes(workspace: Workspace) -> list[str]:
     named = sorted(counts, key=lambda name: (-counts[name], name))
     # A photograph that was called something else stands in the folder of photographs.
     taken = (*RESERVED, POSITIVE_FOLDER)
-    return [name for name in named if name.isprintable() and name not in taken][:MOST_CLASSES]
+    may_be = (name for name in named if name == name.strip() and name and name.isprintable())
+    return [name for name in may_be if name not in taken][:MOST_CLASSES]
