@@ -20,6 +20,8 @@ from photoclf.run import Run
 from photoclf.schema import AUDIT
 from photoclf.tables import read_chunks
 
+# Share of photographs in a class folder of something else; corrected labels leave a few there.
+_MOST_PHOTOS = 0.1
 _FACE = resources.files("photoclf") / "templates"
 
 
@@ -124,12 +126,15 @@ def start_labelling(
 
 
 def _known_classes(workspace: Workspace) -> list[str]:
+    """Return the folders of what is no photograph; a box that holds both is no class."""
     counts: Counter[str] = Counter()
+    photos: Counter[str] = Counter()
     if workspace.audit.is_file():
         for rows in read_chunks(workspace.audit, AUDIT, ("class_folder", "label")):
-            counts.update(rows.class_folder[rows.label == 0])
-    named = sorted(counts, key=lambda name: (-counts[name], name))
-    # A photograph that was called something else stands in the folder of photographs.
+            counts.update(rows.class_folder[rows.label.notna()])
+            photos.update(rows.class_folder[rows.label == 1])
+    others = [name for name in counts if photos[name] <= _MOST_PHOTOS * counts[name]]
+    named = sorted(others, key=lambda name: (-counts[name], name))
     taken = (*RESERVED, POSITIVE_FOLDER)
     may_be = (name for name in named if name == name.strip() and name and name.isprintable())
     return [name for name in may_be if name not in taken][:MOST_CLASSES]

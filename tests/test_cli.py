@@ -9,7 +9,9 @@ from click.testing import CliRunner
 
 from photoclf.cli import main
 from photoclf.config import RunConfig
+from photoclf.files import sha256_file
 from photoclf.label_journal import LabelJournal
+from photoclf.paths import Workspace
 from photoclf.schema import AUDIT, MANIFEST, PREDICTIONS, SPLIT
 from photoclf.tables import read_table
 from tests.images import draw_noise, write_image
@@ -356,3 +358,48 @@ def test_labels_are_told_merged_and_grown_into_a_split(call, tmp_path):
     assert f"{tested.pathname} (test, " in grown.output
     assert (tmp_path / "ws/data/splits/more.csv").is_file()
     assert call("split", "--grow", "a/b", *ws).exit_code == 2
+
+
+def test_an_archive_without_class_folders_is_taken_from_labels_to_a_grown_split(call, tmp_path):
+    for i in range(40):
+        write_image(tmp_path / "archive" / "box" / f"{i:02d}.png", seed=i)
+    (tmp_path / "archive" / "LISEZMOI.txt").write_text("x")
+    workspace = Workspace(tmp_path / "ws")
+    ws = ("--workspace", workspace.root)
+    assert "Nobody has labelled yet" in call("label", "--conflicts", *ws).output
+    assert call("label", "--class-folder", "Maps", *ws).exit_code == 2
+    journal = LabelJournal(workspace.labels)
+
+    def label(numbers, said=None):
+        for i in numbers:
+            path = tmp_path / "archive" / "box" / f"{i:02d}.png"
+            journal.append(
+                who="anna",
+                pathname=f"box/{path.name}",
+                sha256=sha256_file(path),
+                label=said or ("photo" if i % 2 else "other"),
+                source="unlabelled",
+            )
+
+    label(range(30))
+    label([30], "photograph")
+    label([31], "Maps")
+    told = call("label", *ws).output
+    assert "2 decisions left out when merging" in told
+    assert "'photograph' (1). Did you mean 'photo'?" in told
+    merged = call("label", "--merge", "--archive", tmp_path / "archive", *ws)
+    assert "30 files added" in merged.output
+    for words in (("audit",), ("scan",), ("split",)):
+        done = call(*words, *ws)
+        assert done.exit_code == 0, done.output
+    label([33, 34])
+    merged = call("label", "--merge", "--class-folder", "Maps", *ws).output
+    assert "0 labels changed, 3 files added" in merged
+    assert "1 decision left out when merging" in merged
+    assert call("audit", *ws).exit_code == 0
+    grown = call("split", "--grow", "more", *ws).output
+    assert "3 images added to train" in grown
+    assert "train --split more" in grown
+    assert "evaluate --split more --run NEW" in grown
+    table = read_table(workspace.splits / "more.csv", SPLIT).set_index("pathname")
+    assert table.class_folder["box/31.png"] == "Maps"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photoclf import label_cards, steps
+from photoclf import label_cards, label_widget, steps
 from photoclf.decode import decode_image
 from photoclf.errors import RunError, TableError
 from photoclf.label_desk import LabelDesk
@@ -25,6 +25,8 @@ from photoclf.label_workshop import Workshop
 from photoclf.locks import BusyError
 from photoclf.messages import Messages
 from photoclf.paths import Workspace
+from photoclf.schema import MANIFEST
+from photoclf.tables import write_table
 from photoclf.workers import Lost
 from tests.images import write_image
 
@@ -331,6 +333,19 @@ def test_a_map_that_fails_says_why(tmp_path, names, monkeypatch):
     desk, _, told = open_desk(tmp_path, names)
     desk._deliver_heat(0, Lost("timed_out"))
     assert told[-1][0]["failed"].startswith("The model couldn’t be asked:")
+
+
+def test_a_class_is_a_folder_of_what_is_no_photograph_and_a_box_is_none(tmp_path):
+    workspace = Workspace(tmp_path / "ws")
+    folders = {"Text": [0] * 5, "Foto": [1] * 4 + [0], "box": [0, 1], "Photo": [0], "": [0]}
+    rows = [
+        (f"{f}/{i}.png".strip("/"), n) for f, said in folders.items() for i, n in enumerate(said)
+    ]
+    for seed, (name, _) in enumerate(rows):
+        write_image(tmp_path / "archive" / name, seed=seed)
+    write_table(pd.DataFrame(rows, columns=list(MANIFEST.columns)), workspace.manifest, MANIFEST)
+    steps.audit(workspace, tmp_path / "archive")
+    assert label_widget._known_classes(workspace) == ["Text"]
 
 
 def test_every_text_that_is_shown_is_there_in_both_languages():
