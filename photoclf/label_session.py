@@ -113,7 +113,7 @@ class LabelSession:
         self._pace = Pace(clock)
         self._look_again = clock() + _OTHERS_S
         self._resume(journal.read())
-        self.current = self._next()
+        self.current = self._next(0)
         self.keep_drawn()
 
     def __len__(self) -> int:
@@ -133,8 +133,8 @@ class LabelSession:
         """Return the places that come next after the current one, as things stand."""
         if self.current is None:
             return []
-        open_ = np.flatnonzero(self._state == _OPEN)
-        return [int(n) for n in open_[open_ != self.current][:count]]
+        coming = self._coming(self.current)
+        return [int(n) for n in coming[coming != self.current][:count]]
 
     def page(self, size: int = PAGE) -> list[int]:
         """Return images to be confirmed at once, the current one among them.
@@ -213,7 +213,7 @@ class LabelSession:
     def recall_skipped(self) -> None:
         """Take up again what was put off."""
         self._state[self._state == _SKIPPED] = _OPEN
-        self.current = self._next()
+        self.current = self._next(0)
 
     def undo(self) -> Step | None:
         """Take back the last step and return to its image, or to the first one of its page.
@@ -286,7 +286,7 @@ class LabelSession:
             else:
                 self._state[n] = _BY_OTHERS if contents.is_theirs(n, sha256) else _OPEN
         if self.current is None or self._state[self.current] != _OPEN:
-            self.current = self._next()
+            self.current = self._next(self.current or 0)
         self.keep_drawn()
         return self.current != here or len(self._steps) != steps
 
@@ -324,7 +324,7 @@ class LabelSession:
         self._look_again = self._clock() + _OTHERS_S
         self._mark_others(self._journal.read())
         if self.current is not None and self._state[self.current] != _OPEN:
-            self.current = self._next()
+            self.current = self._next(self.current or 0)
 
     def _append(self, n: int, label: str, sha256: str) -> None:
         self._journal.append(
@@ -345,7 +345,7 @@ class LabelSession:
         self._steps.append(step)
         if step.sha256:
             self._pace.add(len(step.sha256))
-        self.current = self._next()
+        self.current = self._next(self.current or 0)
 
     def _turn(self, sha256: str, before: tuple[int, ...], after: int) -> None:
         """Give all places that have a content, and one of some states, another state."""
@@ -353,10 +353,19 @@ class LabelSession:
             if self._state[n] in before:
                 self._state[n] = after
 
-    def _next(self) -> int | None:
-        """Find the first image that is open."""
+    def _coming(self, start: int) -> np.ndarray:
+        """List what is open, from a place on and then what is before it.
+
+        A sample drawn at random is looked at from its begin: what opens there again comes first.
+        """
         open_ = np.flatnonzero(self._state == _OPEN)
-        return int(open_[0]) if len(open_) else None
+        if (self._sources == RANDOM).any():
+            return open_
+        return np.concatenate([open_[open_ >= start], open_[open_ < start]])
+
+    def _next(self, start: int) -> int | None:
+        coming = self._coming(start)
+        return int(coming[0]) if len(coming) else None
 
     def _resume(self, rows: pd.DataFrame) -> None:
         """Go on where this person was: names tell the images, hashes what holds of them."""

@@ -184,6 +184,17 @@ def test_another_folder_with_the_same_names_is_open_once_its_files_are_hashed(tm
     assert [step.labels for step in session.last_steps(9)] == [{1: "photo"}]
 
 
+def test_in_a_notebook_a_name_counts_only_until_its_file_is_hashed(tmp_path, names):
+    queue = pd.DataFrame({"pathname": names, "score": np.nan, "source": "random"})
+    workspace = Workspace(tmp_path / "ws")
+    LabelSession(queue, LabelJournal(workspace.labels), "anna").decide(0, "photo", "0" * 64)
+    widget = start_labelling(workspace, queue, tmp_path, who="anna")
+    widget.close()
+    assert widget.session.unchecked() == [0]
+    widget.session.learn(0, "1" * 64)
+    assert widget.session.is_open(0)
+
+
 @pytest.mark.parametrize("folder", ["other", "photo", "unsure", "withdrawn", " apart"])
 def test_class_folders_that_cannot_be_labels_have_no_key(folder, tmp_path):
     archive, workspace = tmp_path / "archive", Workspace(tmp_path / "ws")
