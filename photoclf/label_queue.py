@@ -210,7 +210,7 @@ def _examined(workspace: Workspace, predicted: Path) -> tuple[Path, Path]:
 def _to_decide_again(workspace: Workspace, who: str) -> pd.DataFrame:
     known = known_folders(workspace)
     rows = latest(LabelJournal(workspace.labels).read())
-    mine = rows[rows.who == who] if who else rows
+    mine = rows[rows.who == who.strip()] if who else rows
     mistyped = mine[mine.label.isin(unknown_labels(mine, known).label)]
     conflicts = conflicts_table(understood(rows, known))
     decided = mine[mine.label != UNSURE]
