@@ -8,7 +8,7 @@ import pandas as pd
 
 from photoclf.finite_sample import hypergeometric_interval
 from photoclf.intervals import exact_interval
-from photoclf.label_journal import OTHER, PHOTO, UNSURE, WITHDRAWN, latest
+from photoclf.label_journal import OTHER, PHOTO, RANDOM, UNSURE, WITHDRAWN, latest
 from photoclf.manifest import POSITIVE_FOLDER
 
 PEOPLE = ("who", "images", "photos", "others", "unsure", "withdrawn", "per_minute", "last")
@@ -31,6 +31,8 @@ class RandomShare:
         share: Of photographs among the others; NaN when there are none.
         low: The exact 95 % interval's end if every undecided image is none.
         high: Its other end if each of them is one.
+        before: Images that whoever drew them had decided about already, in another queue. They are
+            a part of the sample: without them it would lack what other queues show first.
     """
 
     images: int
@@ -39,6 +41,7 @@ class RandomShare:
     share: float
     low: float
     high: float
+    before: int = 0
 
 
 def photo_or_not(labels: pd.Series, positive_folder: str = POSITIVE_FOLDER) -> pd.Series:
@@ -197,7 +200,8 @@ def random_share(
     """Estimate the share of photographs from what was queued at random.
 
     It is unbiased when the queue was labelled from its start without leaving out what is hard:
-    call that `unsure` instead of skipping it.
+    call that `unsure` instead of skipping it. What counts is what was drawn, whatever queue it was
+    decided in; `label_session` writes a row for what is drawn and was decided before.
 
     Args:
         journal: A `schema.JOURNAL` frame in the order of the decisions.
@@ -208,7 +212,7 @@ def random_share(
     Returns:
         The share; nothing is known (0 to 1) without a decision from a random queue.
     """
-    drawn = set(journal.sha256[journal.source == "random"])
+    drawn = set(journal.sha256[journal.source == RANDOM])
     votes = _votes(journal[journal.sha256.isin(drawn)], positive_folder, keep_unsure=True)
     photo, other = (votes == 1).any(axis=1), (votes == 0).any(axis=1)
     images, undecided = len(votes), int((photo == other).sum())
@@ -220,9 +224,18 @@ def random_share(
         _ends(count, images, population)[end]
         for end, count in ((0, photos), (1, photos + undecided))
     )
-    return RandomShare(
-        images, photos, undecided, photos / decided if decided else np.nan, low, high
-    )
+    share = photos / decided if decided else np.nan
+    before = _decided_before(journal, set(votes.index))
+    return RandomShare(images, photos, undecided, share, low, high, before)
+
+
+def _decided_before(journal: pd.DataFrame, drawn: set[str]) -> int:
+    """Count drawn contents that the person who drew them had decided about in another queue."""
+    rows = journal[journal.sha256.isin(drawn)]
+    by_person = ["who", "sha256"]
+    drew = rows.loc[rows.source == RANDOM, by_person].drop_duplicates()
+    first = rows.drop_duplicates(by_person).merge(drew, on=by_person)
+    return int(first.sha256[first.source != RANDOM].nunique())
 
 
 def _ends(photos: int, images: int, population: int | None) -> tuple[float, float]:

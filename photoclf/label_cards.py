@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from photoclf.label_journal import OTHER, PHOTO, UNSURE
+from photoclf.label_journal import OTHER, PHOTO, RANDOM, UNSURE
 from photoclf.label_session import LabelSession, QueuedImage
 from photoclf.messages import Messages
 
@@ -54,7 +54,7 @@ class LabelCards:
             left = words.duration(max(progress.hours_left, 1 / 60))
             pace = words("labelling.pace", per_minute=progress.per_minute, left=left)
         history = [
-            {"n": next(iter(step.labels)), "labels": self._told(step.labels)}
+            {"n": step.first, "labels": self._told(step.labels)}
             for step in session.last_steps(_HISTORY)
         ]
         return {
@@ -111,7 +111,7 @@ class LabelCards:
 
 
 def _is_plain(image: QueuedImage) -> bool:
-    return image.source == "random" or not image.proposal
+    return image.source == RANDOM or not image.proposal
 
 
 def _visible(name: str) -> str:

@@ -58,6 +58,14 @@ def render_image(item: tuple[str | Path, str]) -> Rendition | str:
     return Rendition(sha256_bytes(data), as_jpeg(pixels, _QUALITY[size]), width, height, *own)
 
 
+def hash_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes; empty where it can't be read as an image's would."""
+    try:
+        return sha256_bytes(read_bytes(path))
+    except DecodeError:
+        return ""
+
+
 def pixels_within(data: bytes, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Decode an image in proportion, no larger than a square.
 

@@ -22,7 +22,9 @@ from photoclf.schema import JOURNAL, check_table
 PHOTO, OTHER, UNSURE, WITHDRAWN = "photo", "other", "unsure", "withdrawn"
 CONFLICTS = "conflicts"
 """The queue of what is decided again, though somebody has decided it."""
-SOURCES = ("uncertainty", "random", "suspects", "drift", "unlabelled", CONFLICTS)
+RANDOM = "random"
+"""The queue that is a sample: what it shows, and what it passes over, says what share of all is."""
+SOURCES = ("uncertainty", RANDOM, "suspects", "drift", "unlabelled", CONFLICTS)
 """The queues that a decision may come from."""
 
 _HEADER = ";".join(JOURNAL.columns)

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 
 from photoclf.errors import check_one_of
+from photoclf.label_contents import Contents
 from photoclf.label_journal import (
-    CONFLICTS,
     OTHER,
     PHOTO,
+    RANDOM,
     UNSURE,
     WITHDRAWN,
     LabelJournal,
-    latest,
 )
 from photoclf.label_names import check_classes, check_who
 from photoclf.label_pace import Pace, Progress
+from photoclf.label_steps import Step, past_decisions
 from photoclf.schema import QUEUE, check_table
 
 PAGE = 24
@@ -46,24 +47,18 @@ class QueuedImage:
     proposal: str
 
 
-@dataclass(frozen=True)
-class Step:
-    """What was done at once: one image decided or skipped, or a page of them.
-
-    Args:
-        labels: Place in the queue → label; empty where the image was skipped.
-        sha256: Place in the queue → hash of the bytes that were decided on.
-    """
-
-    labels: Mapping[int, str]
-    sha256: Mapping[int, str]
-
-
 class LabelSession:
     """What a person has done of a queue, and what is left; every decision is in the journal first.
 
     What the person has decided before is done, but for the queue `conflicts`, whose images are to
-    be decided again: taking such a decision back leaves the one before it.
+    be decided again. Taking a decision back brings back the one before it, if there was one.
+
+    A label belongs to a content, and a queue has names. So a name that the journal knows counts
+    only until its bytes are known, see `learn`; and copies are decided together.
+
+    Of a queue drawn at random, what the person has decided in another queue isn't shown again but
+    gets its row as drawn, once the person is past it: the rows are the sample as it was drawn, up
+    to where the person is, and none of those further on.
 
     Args:
         queue: A `schema.QUEUE` frame, in the order in which to look.
@@ -71,7 +66,10 @@ class LabelSession:
         who: The person.
         threshold: Score from which the model proposes `photo`.
         classes: Names of class folders that may be labels as well, nine at most.
-        skip_labelled_by_others: Whether what somebody else has decided needn't be decided again.
+        skip_labelled_by_others: Whether what somebody else has decided needn't be decided again. In
+            a random queue that holds for what they drew at random too, so that the sample is one.
+        trust_names: Whether a name has the content that the journal knows under it. Whoever says
+            no tells the contents of `unchecked` by `learn`.
         clock: Seconds, for the pace.
 
     Raises:
@@ -94,6 +92,7 @@ class LabelSession:
         threshold: float = 0.5,
         classes: Sequence[str] = (),
         skip_labelled_by_others: bool = False,
+        trust_names: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         queue = check_table(queue, QUEUE)
@@ -105,6 +104,9 @@ class LabelSession:
         self._sources = queue.source.to_numpy(object)
         self._journal = journal
         self._skips_others = skip_labelled_by_others
+        self._trusts_names = trust_names
+        self._to_draw: set[int] = set()  # decided in other queues, and not known as drawn
+        self._contents = Contents(self._names, self._sources)
         self._clock = clock
         self._state = np.zeros(len(queue), np.int8)
         self._steps: deque[Step] = deque(maxlen=_REMEMBERED)
@@ -112,6 +114,7 @@ class LabelSession:
         self._look_again = clock() + _OTHERS_S
         self._resume(journal.read())
         self.current = self._next(0)
+        self.keep_drawn()
 
     def __len__(self) -> int:
         return len(self._state)
@@ -127,11 +130,11 @@ class LabelSession:
         return bool(self._state[n] == _OPEN)
 
     def ahead(self, count: int) -> list[int]:
-        """Return the places that come after the current one, as things stand."""
+        """Return the places that come next after the current one, as things stand."""
         if self.current is None:
             return []
-        later = np.flatnonzero(self._state[self.current + 1 :] == _OPEN)[:count]
-        return [int(n) + self.current + 1 for n in later]
+        coming = self._coming(self.current)
+        return [int(n) for n in coming[coming != self.current][:count]]
 
     def page(self, size: int = PAGE) -> list[int]:
         """Return images to be confirmed at once, the current one among them.
@@ -146,7 +149,7 @@ class LabelSession:
             return []
         here = self.image(self.current)
         open_ = np.flatnonzero(self._state == _OPEN)
-        if here.source == "random" or not here.proposal:
+        if here.source == RANDOM or not here.proposal:
             chosen = np.array([self.current, *self.ahead(size - 1)])
         else:
             scores = self._scores[open_]
@@ -189,14 +192,19 @@ class LabelSession:
         for label in chosen.values():
             check_one_of("label", label, (PHOTO, OTHER, UNSURE, *self.classes))
         done: dict[int, str] = {}
+        before: dict[int, str] = {}
         try:
             for n, label in chosen.items():
+                held = self._contents.held.get(sha256[n])
                 self._append(n, label, sha256[n])
                 done[n] = label
+                if held:
+                    before[n] = held
             done = dict(labels)
         finally:
             if done:
-                self._finish(Step(done, {n: sha256[n] for n in done if done[n]}))
+                self._finish(Step(done, {n: sha256[n] for n in done if done[n]}, before))
+        self.keep_drawn()
 
     def skip(self, n: int) -> None:
         """Put an image off without a decision, see `decide_page`."""
@@ -210,6 +218,8 @@ class LabelSession:
     def undo(self) -> Step | None:
         """Take back the last step and return to its image, or to the first one of its page.
 
+        What held before of an image's bytes holds again.
+
         Returns:
             What was taken back; `None` when there is nothing.
 
@@ -222,14 +232,16 @@ class LabelSession:
         step = self._steps.pop()
         left = dict(step.labels)
         try:
-            for n, label in step.labels.items():
+            for n, label in reversed(list(step.labels.items())):
                 if label:
-                    self._append(n, self._held.get(step.sha256[n], WITHDRAWN), step.sha256[n])
+                    self._append(n, step.before.get(n, WITHDRAWN), step.sha256[n])
+                    if n not in step.before:
+                        self._turn(step.sha256[n], (_DECIDED,), _OPEN)
                 self._state[n] = _OPEN
                 del left[n]
         finally:
             if left:
-                self._steps.append(Step(left, {n: step.sha256[n] for n in left if left[n]}))
+                self._steps.append(step.part(left))
         if step.sha256:
             self._pace.take_back()
         self.current = min(step.labels)
@@ -238,6 +250,60 @@ class LabelSession:
     def last_steps(self, count: int) -> list[Step]:
         """Return what can be taken back, the latest last."""
         return list(self._steps)[-count:]
+
+    def unchecked(self) -> list[int]:
+        """Return the places that are passed over for their names, their bytes being unknown."""
+        return sorted(self._contents.unchecked)
+
+    def learn(self, n: int, sha256: str, *, shown: bool = False) -> bool:
+        """Take note of the bytes at a place, as soon as somebody has read them.
+
+        What was passed over for its name is open again where the bytes are others; what is open is
+        passed over where the person has decided on these bytes under another name.
+
+        Args:
+            n: The place in the queue.
+            sha256: Of the bytes.
+            shown: Whether the person has the image before them: it stays there then.
+
+        Returns:
+            Whether the current image or the last steps are others now.
+
+        Raises:
+            TableError: If a drawn image's row can't be kept, see `keep_drawn`.
+        """
+        here, steps, contents = self.current, len(self._steps), self._contents
+        believed = contents.at(n)
+        if n in contents.unchecked and believed != sha256:  # those are steps on another image
+            kept = [step for step in self._steps if step.sha256.get(n) != believed]
+            self._steps = deque(kept, _REMEMBERED)
+        contents.learn(n, sha256)
+        stays = self._state[n] == _OPEN and (shown or contents.is_again(n))
+        if not stays and self._state[n] != _SKIPPED:
+            self._to_draw.discard(n)
+            if sha256 in contents.held:
+                self._mark_decided(n)
+            else:
+                self._state[n] = _BY_OTHERS if contents.is_theirs(n, sha256) else _OPEN
+        if self.current is None or self._state[self.current] != _OPEN:
+            self.current = self._next(self.current or 0)
+        self.keep_drawn()
+        return self.current != here or len(self._steps) != steps
+
+    def keep_drawn(self) -> None:
+        """Write a row for what was drawn at random, is passed and was decided in another queue.
+
+        Raises:
+            TableError: If one can't be kept; it is tried again with the next decision.
+        """
+        end = len(self) if self.current is None else self.current
+        contents = self._contents
+        for n in sorted(n for n in self._to_draw if n < end):
+            if n in contents.unchecked and not self._trusts_names:
+                continue
+            if contents.is_to_draw(n):
+                self._append(n, contents.held[contents.at(n)], contents.at(n))
+            self._to_draw.discard(n)
 
     def progress(self) -> Progress:
         """Tell how far the person is, and how fast."""
@@ -258,7 +324,7 @@ class LabelSession:
         self._look_again = self._clock() + _OTHERS_S
         self._mark_others(self._journal.read())
         if self.current is not None and self._state[self.current] != _OPEN:
-            self.current = self._next(self.current)
+            self.current = self._next(self.current or 0)
 
     def _append(self, n: int, label: str, sha256: str) -> None:
         self._journal.append(
@@ -268,43 +334,60 @@ class LabelSession:
             label=label,
             source=str(self._sources[n]),
         )
+        self._contents.note(n, sha256, label)
 
     def _finish(self, step: Step) -> None:
         for n, label in step.labels.items():
             self._state[n] = _DECIDED if label else _SKIPPED
+        for n, sha256 in step.sha256.items():
+            self._contents.learn(n, sha256)
+            self._turn(sha256, (_OPEN, _SKIPPED), _DECIDED)
         self._steps.append(step)
         if step.sha256:
             self._pace.add(len(step.sha256))
         self.current = self._next(self.current or 0)
 
-    def _next(self, start: int) -> int | None:
-        """Find the first open image from a place on, else the first of all."""
+    def _turn(self, sha256: str, before: tuple[int, ...], after: int) -> None:
+        """Give all places that have a content, and one of some states, another state."""
+        for n in self._contents.places(sha256):
+            if self._state[n] in before:
+                self._state[n] = after
+
+    def _coming(self, start: int) -> np.ndarray:
+        """List what is open, from a place on and then what is before it.
+
+        A sample drawn at random is looked at from its begin: what opens there again comes first.
+        """
         open_ = np.flatnonzero(self._state == _OPEN)
-        if not len(open_):
-            return None
-        later = open_[open_ >= start]
-        return int(later[0] if len(later) else open_[0])
+        if (self._sources == RANDOM).any():
+            return open_
+        return np.concatenate([open_[open_ >= start], open_[open_ < start]])
+
+    def _next(self, start: int) -> int | None:
+        coming = self._coming(start)
+        return int(coming[0]) if len(coming) else None
 
     def _resume(self, rows: pd.DataFrame) -> None:
         """Go on where this person was: names tell the images, hashes what holds of them."""
         mine = rows[rows.who == self.who]
-        holds = latest(mine).set_index("sha256")
-        again = self._sources == CONFLICTS
-        self._held = dict(zip(holds.index, holds.label, strict=True)) if again.any() else {}
-        place = {name: n for n, name in enumerate(self._names) if not again[n]}
-        seen = mine.drop_duplicates("pathname", keep="last")
-        for name, sha256 in zip(seen.pathname, seen.sha256, strict=True):
-            if name in place and sha256 in holds.index:
-                self._state[place[name]] = _DECIDED
-        for row in holds.reset_index().tail(_REMEMBERED).to_dict("records"):
-            if row["pathname"] in place:
-                n = place[row["pathname"]]
-                self._steps.append(Step({n: row["label"]}, {n: row["sha256"]}))
+        for n in self._contents.read_mine(mine):
+            self._mark_decided(n)
+        place = {name: n for n, name in enumerate(self._names) if not self._contents.is_again(n)}
+        for past in past_decisions(mine)[-_REMEMBERED:]:
+            if past.pathname in place:
+                n = place[past.pathname]
+                before = {n: past.before} if past.before else {}
+                self._steps.append(Step({n: past.label}, {n: past.sha256}, before))
         if self._skips_others:
             self._mark_others(rows)
 
+    def _mark_decided(self, n: int) -> None:
+        self._state[n] = _DECIDED
+        if self._contents.is_to_draw(n):
+            self._to_draw.add(n)
+
     def _mark_others(self, rows: pd.DataFrame) -> None:
-        theirs = latest(rows[rows.who != self.who])
-        found = pd.Series(self._names).isin(theirs.pathname).to_numpy()
-        found = found & (self._sources != CONFLICTS)
-        self._state[found & np.isin(self._state, (_OPEN, _SKIPPED))] = _BY_OTHERS
+        waiting = np.flatnonzero(np.isin(self._state, (_OPEN, _SKIPPED)))
+        theirs = rows[rows.who != self.who]
+        for n in self._contents.read_others(theirs, map(int, waiting)):
+            self._state[n] = _BY_OTHERS

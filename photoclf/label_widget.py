@@ -120,6 +120,7 @@ def start_labelling(
         threshold=0.5 if run is None else Classifier.load(run).threshold,
         classes=class_folders.split(",") if class_folders else _known_classes(workspace),
         skip_labelled_by_others=skip_labelled_by_others,
+        trust_names=False,
     )
     return LabelWidget(session, folder, run=run, lang=lang)
 
@@ -135,6 +136,5 @@ def _known_classes(workspace: Workspace) -> list[str]:
     others = [name for name in counts if photos[name] <= _MOST_PHOTOS * counts[name]]
     named = sorted(others, key=lambda name: (-counts[name], name))
     taken = (*RESERVED, POSITIVE_FOLDER)
-    return [name for name in named if name and name.isprintable() and name not in taken][
-        :MOST_CLASSES
-    ]
+    may_be = (name for name in named if name == name.strip() and name and name.isprintable())
+    return [name for name in may_be if name not in taken][:MOST_CLASSES]

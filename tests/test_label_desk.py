@@ -20,7 +20,7 @@ from photoclf.label_images import SIZES, Rendition, pixels_within, render_image
 from photoclf.label_journal import LabelJournal
 from photoclf.label_session import LabelSession
 from photoclf.label_trouble import tell_trouble
-from photoclf.label_widget import LabelWidget
+from photoclf.label_widget import LabelWidget, start_labelling
 from photoclf.label_workshop import Workshop
 from photoclf.locks import BusyError
 from photoclf.messages import Messages
@@ -55,6 +55,33 @@ def look_at(desk, *places, size="screen"):
     desk.handle({"kind": "want", "images": [[n, size] for n in places]})
 
 
+def seen(desk, n):
+    """Return the hash of the picture that was sent last of a place."""
+    return next((sha256 for place, sha256 in reversed(desk._shown) if place == n), "")
+
+
+def decide(desk, n, label):
+    desk.handle({"kind": "decide", "n": n, "label": label, "sha256": seen(desk, n)})
+
+
+def confirm(desk, labels):
+    hashes = {n: seen(desk, int(n)) for n in labels}
+    desk.handle({"kind": "page", "labels": labels, "sha256": hashes})
+
+
+def undo(desk, told):
+    """Take back what is seen as the last step."""
+    history = last_state(told)["history"]
+    desk.handle({"kind": "undo", "n": history[-1]["n"] if history else None})
+
+
+def decide_all(desk, told):
+    """Call whatever comes a photograph."""
+    while (n := last_state(told)["n"]) is not None:
+        look_at(desk, n)
+        decide(desk, n, "photo")
+
+
 def last_state(told):
     return next(message for message, _ in reversed(told) if message["kind"] == "state")
 
@@ -69,19 +96,128 @@ def test_the_hash_kept_is_that_of_the_bytes_that_were_shown(tmp_path, names):
     shown = (tmp_path / names[0]).read_bytes()
     look_at(desk, 0)
     write_image(tmp_path / names[0], seed=99)  # another image takes its place meanwhile
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    decide(desk, 0, "photo")
     assert list(journal.read().sha256) == [hashlib.sha256(shown).hexdigest()]
+
+
+def test_a_later_picture_does_not_change_what_the_person_has_seen(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    look_at(desk, 0)
+    shown = seen(desk, 0)
+    write_image(tmp_path / names[0], seed=99)
+    look_at(desk, 0, size="small")
+    assert seen(desk, 0) != shown
+    desk.handle({"kind": "decide", "n": 0, "label": "photo", "sha256": shown})
+    assert list(journal.read().sha256) == [shown]
+    # The other image, which nobody has decided on, comes back.
+    look_at(desk, 0, size="small")
+    assert last_state(told)["n"] == 1
+    decide_all(desk, told)
+    rows = journal.current()
+    assert list(rows.sha256[rows.pathname == names[0]]) == [shown, seen(desk, 0)]
+
+
+def test_a_picture_that_was_not_sent_cannot_be_decided_on(tmp_path, names):
+    desk, journal, _ = open_desk(tmp_path, names)
+    look_at(desk, 0)
+    desk.handle({"kind": "decide", "n": 0, "label": "photo", "sha256": "0" * 64})
+    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    assert journal.read().empty
+
+
+def test_an_impatient_second_undo_takes_nothing_back(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, names)
+    for n in range(3):
+        look_at(desk, n)
+        decide(desk, n, "photo")
+    message = {"kind": "undo", "n": last_state(told)["history"][-1]["n"]}
+    desk.handle(message)
+    desk.handle(message)
+    assert len(journal.current()) == 2
+    assert last_state(told)["n"] == 2
+    undo(desk, told)
+    assert len(journal.current()) == 1
+
+
+def test_a_contradiction_between_copies_is_told(tmp_path, names):
+    desk, journal, told = open_desk(tmp_path, [names[0], "copy.png", names[2]])
+    look_at(desk, 0)
+    decide(desk, 0, "photo")
+    (tmp_path / "copy.png").write_bytes((tmp_path / names[0]).read_bytes())
+    desk.handle({"kind": "want", "images": [[1, "screen"]]})
+    decide(desk, 1, "other")
+    assert (
+        "another label already (Photograph instead of Something else)" in last_state(told)["error"]
+    )
+    undo(desk, told)
+    assert last_state(told)["error"] == ""
+    assert list(journal.current().label) == ["photo"]
+
+
+def test_another_folder_with_the_same_names_is_open_once_its_files_are_hashed(tmp_path, names):
+    desk, journal, _ = open_desk(tmp_path, names)
+    for n in range(5):
+        look_at(desk, n)
+        decide(desk, n, "photo")
+    other = tmp_path / "other"
+    other.mkdir()
+    for n, name in enumerate(names):
+        write_image(other / name, seed=50 + n)
+    (other / names[1]).write_bytes((tmp_path / names[1]).read_bytes())
+    queue = pd.DataFrame({"pathname": names, "score": 0.8, "source": "uncertainty"})
+    told = []
+    session = LabelSession(queue, journal, "anna", trust_names=False)
+    desk = LabelDesk(session, other, lambda *message: told.append(message))
+    try:
+        desk.handle({"kind": "ready"})
+        assert last_state(told)["n"] is None
+        # Undo looks itself: what was decided in the other folder isn't taken back.
+        undo(desk, told)
+        assert len(journal.current()) == 5
+        until = time.monotonic() + 60
+        while session.unchecked() and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        desk.close()
+    assert [session.is_open(n) for n in range(5)] == [True, False, True, True, True]
+    assert last_state(told)["n"] == 4  # where undo looked first
+    assert [step.labels for step in session.last_steps(9)] == [{1: "photo"}]
+
+
+def test_in_a_notebook_a_name_counts_only_until_its_file_is_hashed(tmp_path, names):
+    queue = pd.DataFrame({"pathname": names, "score": np.nan, "source": "random"})
+    workspace = Workspace(tmp_path / "ws")
+    LabelSession(queue, LabelJournal(workspace.labels), "anna").decide(0, "photo", "0" * 64)
+    widget = start_labelling(workspace, queue, tmp_path, who="anna")
+    widget.close()
+    assert widget.session.unchecked() == [0]
+    widget.session.learn(0, "1" * 64)
+    assert widget.session.is_open(0)
+
+
+@pytest.mark.parametrize("folder", ["other", "photo", "unsure", "withdrawn", " apart"])
+def test_class_folders_that_cannot_be_labels_have_no_key(folder, tmp_path):
+    archive, workspace = tmp_path / "archive", Workspace(tmp_path / "ws")
+    for n, name in enumerate(["Photo", "Text", folder]):
+        for m in range(2):
+            write_image(archive / name / f"{m}.png", seed=9 * n + m)
+    steps.scan(workspace, archive)
+    steps.audit(workspace, archive)
+    queue = pd.DataFrame({"pathname": ["Text/0.png"], "score": np.nan, "source": ["random"]})
+    widget = start_labelling(workspace, queue, archive, who="anna")
+    widget.close()
+    assert widget.session.classes == ("Text",)
 
 
 def test_what_nobody_has_seen_cannot_be_decided(tmp_path, names):
     desk, journal, told = open_desk(tmp_path, names)
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    decide(desk, 0, "photo")
     look_at(desk, 0, 1)
-    desk.handle({"kind": "decide", "n": 1, "label": "photo"})  # a browser that is ahead
+    decide(desk, 1, "photo")  # a browser that is ahead
     assert journal.read().empty
     assert last_state(told)["n"] == 0
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})  # an impatient second key
+    decide(desk, 0, "photo")
+    decide(desk, 0, "photo")  # an impatient second key
     assert len(journal.read()) == 1
 
 
@@ -89,12 +225,12 @@ def test_a_decision_that_cannot_be_kept_is_told_and_the_image_stays(tmp_path, na
     desk, journal, told = open_desk(tmp_path, names)
     look_at(desk, 0)
     journal.path.mkdir()
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    decide(desk, 0, "photo")
     state = last_state(told)
     assert state["n"] == 0
     assert state["error"].startswith("NOT KEPT.")
     journal.path.rmdir()
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    decide(desk, 0, "photo")
     assert last_state(told)["error"] == ""
     assert last_state(told)["n"] == 1
 
@@ -102,7 +238,7 @@ def test_a_decision_that_cannot_be_kept_is_told_and_the_image_stays(tmp_path, na
 def test_an_unknown_label_is_told_and_not_kept(tmp_path, names):
     desk, journal, told = open_desk(tmp_path, names)
     look_at(desk, 0)
-    desk.handle({"kind": "decide", "n": 0, "label": "foto"})
+    decide(desk, 0, "foto")
     assert "Did you mean" in last_state(told)["error"]
     assert journal.read().empty
 
@@ -114,10 +250,10 @@ def test_a_page_that_could_not_be_kept_stays_as_it_was_set_right(tmp_path, names
     look_at(desk, *page, size="small")
     labels = dict.fromkeys(map(str, page), "photo") | {"2": "Painting", "3": ""}
     journal.path.mkdir()
-    desk.handle({"kind": "page", "labels": labels})
+    confirm(desk, labels)
     assert {str(c["n"]): c["label"] for c in last_state(told)["page"]} == labels
     journal.path.rmdir()
-    desk.handle({"kind": "page", "labels": labels})
+    confirm(desk, labels)
     kept = dict(zip(journal.read().pathname, journal.read().label, strict=True))
     assert kept == {"0.png": "photo", "1.png": "photo", "2.png": "Painting", "4.png": "photo"}
     assert last_state(told)["skipped"] == 1
@@ -128,8 +264,8 @@ def test_undo_brings_a_page_back_as_it_was_confirmed(tmp_path, names):
     desk.handle({"kind": "grid", "on": True})
     look_at(desk, *range(5), size="small")
     labels = {"0": "photo", "1": "other", "2": "photo", "3": "other", "4": "unsure"}
-    desk.handle({"kind": "page", "labels": labels})
-    desk.handle({"kind": "undo"})
+    confirm(desk, labels)
+    undo(desk, told)
     assert {str(c["n"]): c["label"] for c in last_state(told)["page"]} == labels
     assert journal.current().empty
 
@@ -138,7 +274,7 @@ def test_a_page_of_a_browser_that_is_behind_is_not_taken(tmp_path, names):
     desk, journal, _ = open_desk(tmp_path, names)
     desk.handle({"kind": "grid", "on": True})
     look_at(desk, *range(5), size="small")
-    desk.handle({"kind": "page", "labels": {"0": "photo"}})
+    confirm(desk, {"0": "photo"})
     assert journal.read().empty
 
 
@@ -150,7 +286,7 @@ def test_gone_and_broken_files_get_a_reason_and_can_be_put_off(tmp_path, names):
     reasons = [message["failed"] for message, _ in told if message["kind"] == "image"]
     assert "gone" in reasons[0]
     assert "damaged" in reasons[1]
-    desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+    decide(desk, 0, "photo")
     desk.handle({"kind": "skip", "n": 0})
     assert last_state(told)["n"] == 1
     assert journal.read().empty
@@ -166,6 +302,18 @@ def test_gone_and_broken_files_get_a_reason_and_can_be_put_off(tmp_path, names):
         {"kind": "decide", "n": None, "label": "photo"},
         {"kind": "skip"},
         {"kind": "page", "labels": {}},
+        {"kind": ["decide"]},
+        {"kind": "decide", "n": [1], "label": "photo", "sha256": {}},
+        {"kind": "decide", "n": 0.0, "label": "photo", "sha256": "0" * 64},
+        {"kind": "decide", "n": False, "label": "photo", "sha256": "0" * 64},
+        {"kind": "skip", "n": 0.0},
+        {"kind": "skip", "n": False},
+        {"kind": "undo", "n": 0.0},
+        {"kind": "page", "labels": {"x": "photo"}},
+        {"kind": "page", "labels": [1, 2], "sha256": 3},
+        {"kind": "want", "images": [1, [0], [0, []], [10**30, "small"], {}]},
+        {"kind": "want", "images": 7},
+        {"kind": "heat", "n": True},
     ],
 )
 def test_messages_that_make_no_sense_change_nothing(message, tmp_path, names):
@@ -225,7 +373,7 @@ def test_a_usual_trouble_is_told_in_the_person_s_language(tmp_path, names, numbe
     look_at(desk, 0)
     journal.path.mkdir()
     with mock.patch("photoclf.label_journal.locked", side_effect=OSError(number, "in English")):
-        desk.handle({"kind": "decide", "n": 0, "label": "photo"})
+        decide(desk, 0, "photo")
     error = last_state(told)["error"]
     assert error.startswith("NON ENREGISTRÉ. L")
     assert said in error.replace("’", "'")

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoclf.errors import ConfigError, TableError
+from photoclf.label_agreement import random_share
 from photoclf.label_journal import LabelJournal
 from photoclf.label_names import check_who
 from photoclf.label_session import PAGE, LabelSession
+from photoclf.schema import JOURNAL, check_table
 
 
 def sha(n):
@@ -230,6 +232,192 @@ def test_what_is_to_be_decided_again_is_open_and_taking_back_leaves_what_was_sai
     assert LabelSession(queue_of(2), journal, "anna").current == 1  # elsewhere it is done
 
 
+def named(*names, source="unlabelled"):
+    return pd.DataFrame({"pathname": names, "score": np.nan, "source": source})
+
+
+def test_undo_on_a_copy_brings_back_what_was_said_of_its_twin(journal):
+    session = LabelSession(named("a.png", "copy.png", "c.png"), journal, "anna")
+    session.decide(0, "photo", sha(1))
+    session.decide(1, "other", sha(1))
+    assert session.last_steps(1)[0].before == {1: "photo"}
+    session.undo()
+    assert list(journal.current("anna").label) == ["photo"]
+    assert not session.is_open(0)
+    assert session.current == 1
+    session.undo()
+    assert journal.current("anna").empty
+    assert session.is_open(0)
+
+
+def test_undo_in_a_second_round_brings_back_the_first_also_in_another_session(journal):
+    LabelSession(named("box/a.png", source="random"), journal, "anna").decide(0, "photo", sha(1))
+    queue = named("a.png")
+    LabelSession(queue, journal, "anna").decide(0, "other", sha(1))
+    again = LabelSession(queue, journal, "anna")
+    assert again.undo().labels == {0: "other"}
+    assert list(journal.current("anna").label) == ["photo"]
+
+
+def test_of_a_page_with_copies_undo_goes_back_to_before_the_page(journal):
+    session = LabelSession(named("a.png", "b.png"), journal, "anna")
+    session.decide_page({0: "photo", 1: "other"}, {0: sha(1), 1: sha(1)})
+    session.undo()
+    assert journal.current("anna").empty
+    assert [session.is_open(n) for n in (0, 1)] == [True, True]
+
+
+def test_copies_that_are_known_are_decided_together_and_taken_back_together(journal):
+    session = LabelSession(named("a.png", "b.png", "c.png"), journal, "anna")
+    session.learn(2, sha(1))
+    session.decide(0, "photo", sha(1))
+    assert [session.is_open(n) for n in range(3)] == [False, True, False]
+    session.undo()
+    assert [session.is_open(n) for n in range(3)] == [True, True, True]
+    session.decide(0, "photo", sha(1))
+    assert session.learn(1, sha(1))  # nobody needs to look at it
+    assert session.current is None
+    assert session.progress().done == 3
+
+
+def test_what_the_person_looks_at_is_not_taken_from_them(journal):
+    session = LabelSession(named("a.png", "b.png"), journal, "anna")
+    session.decide(0, "photo", sha(1))
+    assert not session.learn(1, sha(1), shown=True)
+    assert session.current == 1
+
+
+def test_another_folder_with_the_same_names_is_another_folder(journal):
+    queue = named(*(f"{n:04}.jpg" for n in range(3)))
+    first = LabelSession(queue, journal, "anna")
+    for n in range(3):
+        first.decide(n, "photo", sha(n))
+    second = LabelSession(queue, journal, "anna", trust_names=False)
+    assert second.current is None
+    assert second.unchecked() == [0, 1, 2]
+    assert second.learn(1, sha(91))
+    assert second.current == 1
+    second.learn(0, sha(0))  # a file that the folders have both
+    assert second.unchecked() == [2]
+    assert [second.is_open(n) for n in range(3)] == [False, True, False]
+    assert [step.labels for step in second.last_steps(9)] == [{0: "photo"}, {2: "photo"}]
+
+
+def test_what_others_decided_in_another_folder_is_not_passed_over_here(journal):
+    now = [0.0]
+    queue = named(*(f"{n:04}.jpg" for n in range(3)))
+    LabelSession(queue, journal, "anna").decide(0, "photo", sha(0))
+    session = LabelSession(
+        queue,
+        journal,
+        "ben",
+        skip_labelled_by_others=True,
+        trust_names=False,
+        clock=lambda: now[0],
+    )
+    assert session.current == 1
+    assert not session.learn(0, sha(90))  # what the person sees stays
+    assert session.is_open(0)
+    now[0] = 60.0
+    session.pass_over_others()  # the name says it again
+    assert session.is_open(0)
+    session.learn(2, sha(0))  # the same image, under another name
+    assert not session.is_open(2)
+
+
+def test_a_file_that_is_replaced_is_open_again(journal):
+    session = LabelSession(named("a.png", "b.png"), journal, "anna")
+    session.decide(0, "photo", sha(0))
+    session.learn(0, sha(9))
+    assert session.is_open(0)
+    assert list(journal.current("anna").sha256) == [sha(0)]
+
+
+class InMemory(LabelJournal):
+    """A journal whose rows are checked and kept nowhere, for simulations."""
+
+    def __init__(self):
+        super().__init__("nowhere")
+        object.__setattr__(self, "rows", [])
+
+    def append(self, **row):
+        self.rows.append({"when": "2026-11-26T08:00:00.000Z"} | row)
+
+    def read(self):
+        return check_table(pd.DataFrame(self.rows, columns=list(JOURNAL.columns)), JOURNAL)
+
+
+def label(journal, order, source, truth, count, **options):
+    """Decide the next images of an order rightly."""
+    names = [f"{i:04}.png" for i in order]
+    session = LabelSession(named(*names, source=source), journal, "anna", **options)
+    for _ in range(count):
+        i = order[session.current]
+        session.decide(session.current, "photo" if truth[i] else "other", sha(i))
+    return session
+
+
+def test_a_random_queue_after_another_one_gives_the_share_that_is_there():
+    rng, held, errors = np.random.default_rng(0), [], []
+    for _ in range(40):
+        truth = rng.random(400) < 0.15
+        odds = np.where(truth, rng.normal(2, 2, 400), rng.normal(-4, 2, 400))
+        journal = InMemory()
+        label(journal, np.argsort(np.abs(odds)), "uncertainty", truth, 80)
+        label(journal, rng.permutation(400), "random", truth, 120)
+        share = random_share(journal.read())
+        assert share.images == 120 + share.before
+        held.append(share.low <= truth.mean() <= share.high)
+        errors.append(share.share - truth.mean())
+    assert np.mean(held) >= 0.93
+    assert abs(np.mean(errors)) < 0.01
+
+
+def test_what_was_decided_before_is_drawn_once_it_is_passed_and_not_earlier(journal):
+    order = np.arange(6)
+    label(journal, order[[1, 4]], "uncertainty", [True] * 6, 2)
+    session = LabelSession(named(*(f"{i:04}.png" for i in order), source="random"), journal, "anna")
+
+    def drawn():
+        rows = journal.read()
+        return list(rows.pathname[rows.source == "random"])
+
+    assert drawn() == []
+    session.decide(0, "photo", sha(0))
+    assert drawn() == ["0000.png", "0001.png"]
+    session.decide(2, "other", sha(2))
+    session.undo()
+    session.decide(2, "other", sha(2))
+    again = LabelSession(named(*(f"{i:04}.png" for i in order), source="random"), journal, "anna")
+    assert again.current == 3
+    assert drawn() == ["0000.png", "0001.png", "0002.png", "0002.png", "0002.png"]
+    # Being drawn is no decision that could be taken back.
+    assert [again.undo().labels for _ in range(3)] == [{2: "other"}, {0: "photo"}, {4: "photo"}]
+    assert random_share(journal.read()).before == 1
+
+
+def test_an_image_is_drawn_only_if_its_bytes_are_those_that_were_decided_on(journal):
+    label(journal, np.arange(2), "uncertainty", [True] * 3, 2)
+    queue = named("0000.png", "0001.png", "0002.png", source="random")
+    session = LabelSession(queue, journal, "anna", trust_names=False)
+    assert session.current == 2
+    assert not (journal.read().source == "random").any()
+    session.learn(0, sha(0))
+    session.learn(1, sha(91))
+    rows = journal.read()
+    assert list(rows.pathname[rows.source == "random"]) == ["0000.png"]
+    session.decide(2, "photo", sha(2))
+    assert session.current == 1
+
+
+def test_in_a_random_queue_only_what_others_drew_is_passed_over(journal):
+    label(journal, np.arange(1), "uncertainty", [True], 1)
+    label(journal, np.array([1]), "random", [True, True], 1)
+    queue = named("0000.png", "0001.png", "0002.png", source="random")
+    session = LabelSession(queue, journal, "ben", skip_labelled_by_others=True)
+    assert [session.is_open(n) for n in range(3)] == [True, False, True]
+
+
 ACTIONS = st.lists(st.sampled_from(["photo", "other", "unsure", "skip", "undo", "page", "again"]))
 
 
@@ -259,3 +447,28 @@ def test_whatever_is_done_the_journal_and_the_session_agree(tmp_path_factory, ac
         assert session.current is None or session.is_open(session.current)
         decided = {f"box/{m:05}.png" for m in range(12) if not session.is_open(m)}
         assert set(holds.pathname) <= decided
+
+
+DECISIONS = st.lists(
+    st.dictionaries(
+        st.integers(0, 5), st.sampled_from(["photo", "other", "unsure", ""]), min_size=1
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(DECISIONS, st.lists(st.integers(0, 2), min_size=6, max_size=6))
+def test_each_undo_brings_back_what_the_journal_held_before(decisions, contents):
+    """Six names, three contents: copies contradict each other, and are decided again and again."""
+    journal = InMemory()
+    session = LabelSession(named(*"abcdef"), journal, "anna")
+    held = []
+    for labels in decisions:
+        held.append(dict(journal.current("anna")[["sha256", "label"]].to_numpy()))
+        session.decide_page(labels, {n: sha(contents[n]) for n in labels})
+    for before in reversed(held):
+        session.undo()
+        assert dict(journal.current("anna")[["sha256", "label"]].to_numpy()) == before
+    assert all(session.is_open(n) for labels in decisions for n in labels)

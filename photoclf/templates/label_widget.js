@@ -291,7 +291,7 @@ class Desk {
       this.choices.append(button);
     }
     this.later = this.button("s", words.skip, () => this.skip());
-    this.back = this.button("z", words.undo, () => this.ask({ kind: "undo" }));
+    this.back = this.button("z", words.undo, () => this.undo());
     this.confirmButton = this.button("↵", words.confirm, () => this.confirm());
     this.confirmButton.classList.add("confirm");
     this.pageText = make("p", { class: "why" });
@@ -406,7 +406,7 @@ class Desk {
     if (key === "?") return this.turnHelp(), true;
     if (key === "f") return this.turnGrid(), true;
     if (key === "w") return this.fullScreen(), true;
-    if (key === "z" || key === "Backspace") return this.ask({ kind: "undo" }), true;
+    if (key === "z" || key === "Backspace") return this.undo(), true;
     return this.state?.page ? this.actOnPage(key) : this.actOnImage(key, event);
   }
 
@@ -452,7 +452,13 @@ class Desk {
     }
     // Only what is seen is decided.
     if (state?.n == null || this.root.dataset.shown !== String(state.n)) return;
-    if (this.ask({ kind: "decide", n: state.n, label })) this.flash(label);
+    const { sha256 } = this.root.dataset;
+    if (this.ask({ kind: "decide", n: state.n, label, sha256 })) this.flash(label);
+  }
+
+  /** Take back the step that is seen as the last one; where that is another by now, nothing is. */
+  undo() {
+    this.ask({ kind: "undo", n: this.state?.history.at(-1)?.n ?? null });
   }
 
   /** Answer a key at once, in the colour of what it said. */
@@ -472,8 +478,12 @@ class Desk {
   confirm() {
     if (!this.state?.page?.length || !this.pageIsThere()) return;
     const labels = {};
-    for (const cell of this.grid.querySelectorAll(".cell")) labels[cell.dataset.n] = cell.dataset.label;
-    this.ask({ kind: "page", labels });
+    const sha256 = {}; // of what is seen
+    for (const { dataset } of this.grid.querySelectorAll(".cell")) {
+      labels[dataset.n] = dataset.label;
+      if (dataset.sha256) sha256[dataset.n] = dataset.sha256;
+    }
+    this.ask({ kind: "page", labels, sha256 });
   }
 
   turnGrid() {
@@ -636,6 +646,7 @@ class Desk {
     const same = this.root.dataset.shown === String(n);
     this.stage.show(picture, image.name, same);
     this.root.dataset.shown = n;
+    this.root.dataset.sha256 = picture.sha256;
     this.mute(false);
   }
 
@@ -707,6 +718,7 @@ class Desk {
         this.label(cell, "");
       } else {
         place.append(make("img", { src: picture.url, alt: "", draggable: "false" }));
+        cell.dataset.sha256 = picture.sha256;
       }
     }
     this.confirmButton.setAttribute("aria-disabled", String(!this.pageIsThere()));
