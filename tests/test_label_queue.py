@@ -196,7 +196,8 @@ def test_predictions_as_parquet_give_the_same_queue(workspace, tmp_path):
     pytest.importorskip("pyarrow")
     path = write_predictions(tmp_path / "p.csv", [0.1, 0.5, 0.9])
     told = make_queue(workspace, by="uncertainty", predictions=path)
-    again = make_queue(workspace, by="uncertainty", predictions=to_parquet(path))
+    other = to_parquet(path, tmp_path / "p.parquet")
+    again = make_queue(workspace, by="uncertainty", predictions=other)
     pd.testing.assert_frame_equal(again, told)
 
 
