@@ -154,6 +154,10 @@ class _Worker:
             yield what
         self.limit = float("inf")  # idle
 
+    def forgive(self, seconds: float) -> None:
+        """Don't count a time in which nobody looked."""
+        self.since = min(self.since + seconds, time.monotonic())
+
     def kill_if_stalled(self) -> None:
         if time.monotonic() - self.since > self.limit:
             self.timed_out = True
@@ -199,6 +203,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._alive: set[_Worker] = set()
         self._closed = False
+        self._looked = time.monotonic()
 
     def map(self, items: Iterable[Any]) -> Iterator[Any]:
         source = iter(items)
@@ -227,8 +232,12 @@ class _Pool:
             except TimeoutError:
                 with self._lock:
                     alive = list(self._alive)
+                # All of us may have been stopped meanwhile (Ctrl-Z): that is no worker's fault.
+                pause = time.monotonic() - self._looked - 2 * _TICK
                 for worker in alive:
+                    worker.forgive(max(pause, 0))
                     worker.kill_if_stalled()
+            self._looked = time.monotonic()
 
     def _work_through(self, batch: list[Any]) -> list[Any]:
         results: list[Any] = []

@@ -24,6 +24,13 @@ def double_or_suffer(item):
     }[item]()
 
 
+def burn(seconds):
+    """Keep a processor busy for so long."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
 def crash_once(path):
     """Die of a file that isn't there yet, and leave it behind."""
     if not Path(path).exists():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +62,32 @@ def test_many_deaths_cost_no_more_than_themselves():
     items = [i if i % 3 else "exit" for i in range(20)]
     lost = Lost("decoder_crashed")
     assert run(items) == [2 * i if i % 3 else lost for i in range(20)]
+
+
+STOPPED = """
+from photoclf.workers import isolated_map
+from tests.hostile_functions import burn
+for result in isolated_map(burn, 4 * [0.4], workers=1, seconds=3):
+    print(result, flush=True)
+"""
+
+
+@POSIX
+def test_a_pause_of_all_is_no_hang():
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        told = [process.stdout.readline()]
+        time.sleep(0.1)  # amid the next
+        os.killpg(process.pid, signal.SIGSTOP)  # as Ctrl-Z does
+        time.sleep(3.5)
+        os.killpg(process.pid, signal.SIGCONT)
+        told += process.stdout.readlines()
+    assert told == 4 * ["None\n"]
 
 
 def test_a_hang_costs_its_item_and_no_other():
