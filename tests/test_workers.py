@@ -67,7 +67,7 @@ def test_many_deaths_cost_no_more_than_themselves():
 STOPPED = """
 from photoclf.workers import isolated_map
 from tests.hostile_functions import burn
-for result in isolated_map(burn, 4 * [0.4], workers=1, seconds=3):
+for result in isolated_map(burn, 8 * [0.01] + 2 * [1.0], workers=1, seconds=3):
     print(result, flush=True)
 """
 
@@ -82,12 +82,12 @@ def test_a_pause_of_all_is_no_hang():
         cwd=Path(__file__).parents[1],
     ) as process:
         told = [process.stdout.readline()]
-        time.sleep(0.1)  # amid the next
+        time.sleep(0.2)  # amid the first of the slow ones
         os.killpg(process.pid, signal.SIGSTOP)  # as Ctrl-Z does
         time.sleep(3.5)
         os.killpg(process.pid, signal.SIGCONT)
         told += process.stdout.readlines()
-    assert told == 4 * ["None\n"]
+    assert told == 10 * ["None\n"]
 
 
 def test_a_hang_costs_its_item_and_no_other():
