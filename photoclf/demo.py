@@ -67,7 +67,7 @@ def _show_release(workspace: Workspace, say: Callable[[str], None]) -> None:
     say(
         f"release, on the demo's test side: {wrong} errors of {test['images']} images"
         f" ({chosen.config.model} that was trained on it: {_errors(chosen)}). To use it on a folder"
-        " of your own: photoclf predict FOLDER --run release"
+        " of your own: photoclf predict FOLDER --model release"
     )
 
 
