@@ -76,6 +76,14 @@ def stop_after(monkeypatch, rows, error=KeyboardInterrupt):
     monkeypatch.setattr(prediction_file.PredictionWriter, "write", some)
 
 
+def begin(monkeypatch, rows, archive, run, out, **options):
+    """Leave a prediction as Ctrl-C does after some rows."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, rows)
+        with pytest.raises(KeyboardInterrupt):
+            predict(archive, run, out, **options)
+
+
 def test_killed_at_random_and_resumed_the_bytes_are_those_of_an_undisturbed_prediction(
     archive,
     run,
@@ -107,10 +115,7 @@ def test_killed_at_random_and_resumed_the_bytes_are_those_of_an_undisturbed_pred
 
 @pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 200])
 def test_rows_that_were_written_are_not_predicted_again(archive, run, tmp_path, monkeypatch, rows):
-    with monkeypatch.context() as patch:
-        stop_after(patch, rows)
-        with pytest.raises(KeyboardInterrupt):
-            predict(archive, run, tmp_path / "out.csv")
+    begin(monkeypatch, rows, archive, run, tmp_path / "out.csv")
     again = predict(archive, run, tmp_path / "out.csv")
     assert again.kept == rows // 16 * 16
     predict(archive, run, tmp_path / "whole.csv")
@@ -123,10 +128,7 @@ def test_rows_that_were_written_are_not_predicted_again(archive, run, tmp_path, 
 )
 def test_what_a_crash_left_half_written_is_written_anew(archive, run, tmp_path, monkeypatch, spoil):
     out = tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        stop_after(patch, 100)
-        with pytest.raises(KeyboardInterrupt):
-            predict(archive, run, out)
+    begin(monkeypatch, 100, archive, run, out)
     places = Places(out)
     if spoil == "half a row":
         places.partial.write_bytes(places.partial.read_bytes() + b'"1/0101 ;')
@@ -151,10 +153,7 @@ def test_of_an_archive_that_changed_meanwhile_only_what_follows_the_change_is_do
     monkeypatch,
 ):
     out = tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        stop_after(patch, 150)
-        with pytest.raises(KeyboardInterrupt):
-            predict(archive, run, out)
+    begin(monkeypatch, 150, archive, run, out)
     names = sorted(path.relative_to(archive).as_posix() for path in archive.rglob("*.png"))
     (archive / names[40]).write_bytes(png(99))
     (archive / names[60]).unlink()
@@ -246,10 +245,7 @@ def test_outdated_predictions_are_there_until_new_ones_are(archive, run, tmp_pat
     predict(archive, run, out)
     before = out.read_bytes()
     choose(run, 0.7)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 100)
-        with pytest.raises(KeyboardInterrupt):
-            predict(archive, run, out, anew=True)
+    begin(monkeypatch, 100, archive, run, out, anew=True)
     assert out.read_bytes() == before
     assert predict(archive, run, out, anew=True).kept == 96
     assert out.read_bytes() != before
@@ -310,10 +306,7 @@ def test_what_was_begun_with_another_model_is_not_finished_by_this_one(
     monkeypatch,
 ):
     out = tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        stop_after(patch, 100)
-        with pytest.raises(KeyboardInterrupt):
-            predict(archive, run, out)
+    begin(monkeypatch, 100, archive, run, out)
     choose(run, 0.9)
     with pytest.raises(InTheWayError, match="must be finished with what they were begun with"):
         predict(archive, run, out)
